@@ -1,0 +1,140 @@
+"""What a search space is: named choices, the parts of the network that depend on them, and the network of a point.
+
+A space of your own needs `choices`, `parts`, `inputs` and `network`; everything else follows.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from device_profiles.errors import InputError, unknown
+from device_profiles.operators import Network
+
+Archs = npt.NDArray[np.int64]
+Value = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One decision: its name and its legal values, in order. An architecture holds the index of the value."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the network and the indices of the choices on which its executed operators depend."""
+
+    name: str
+    choices: tuple[int, ...]
+
+
+class SearchSpace(ABC):
+    """Named choices and what they build.
+
+    Architectures are rows of choice indices: `int64` arrays of shape `(n, n_choices)`. Subclasses set `name`, `choices`, `parts`,
+    `classes` and `input_shape` (channels, height, width) and implement `network`, `spec` and `supernet`; a space in which some choices
+    do nothing for some architectures (blocks beyond the depth) also implements `active` and `size`.
+    """
+
+    name: ClassVar[str] = "space"
+    choices: tuple[Choice, ...]
+    parts: tuple[Part, ...]
+    classes: int
+    input_shape: tuple[int, int, int]
+
+    @abstractmethod
+    def network(self, arch: Sequence[int] | Archs) -> Network:
+        """The network of one architecture, for costs: ONNX operators with shapes, no weights, no torch.
+
+        Every node and every value it produces is named `<part>/<something>`.
+        """
+
+    @abstractmethod
+    def supernet(self) -> Any:
+        """The weight-sharing super-network (a torch module; see `hwnas.supernet`)."""
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """What `hwnas.spaces.from_spec` needs to build this space again, as JSON."""
+
+    def active(self, archs: Archs) -> npt.NDArray[np.bool_]:
+        """Which choices matter for each architecture, shape `(n, n_choices)`; by default all of them."""
+        return np.ones(archs.shape, dtype=bool)
+
+    @property
+    def size(self) -> int:
+        """The exact number of different architectures."""
+        return math.prod(self.cardinalities.tolist())
+
+    @property
+    def cardinalities(self) -> npt.NDArray[np.int64]:
+        """The number of values of each choice, shape `(n_choices,)`."""
+        return np.array([len(choice.values) for choice in self.choices], dtype=np.int64)
+
+    def canonical(self, archs: npt.ArrayLike) -> Archs:
+        """The same architectures with every choice that does nothing set to index 0; shape `(n, n_choices)`."""
+        checked = self.validate(archs)
+        return np.where(self.active(checked), checked, 0)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Archs:
+        """`n` canonical architectures, every choice drawn uniformly; shape `(n, n_choices)`."""
+        return self.canonical(rng.integers(0, self.cardinalities, size=(n, len(self.choices))))
+
+    def validate(self, archs: npt.ArrayLike) -> Archs:
+        """The architectures as an `int64` array of shape `(n, n_choices)`; a single row is taken as a batch of one.
+
+        Raises InputError that names the first illegal choice and its legal values.
+        """
+        array = np.atleast_2d(np.asarray(archs))
+        if array.ndim != 2 or array.shape[1] != len(self.choices):
+            raise InputError(f"an architecture of {self.name} has {len(self.choices)} choices, got an array of shape {np.shape(archs)}")
+        if array.dtype.kind not in "iu":
+            if array.dtype.kind != "f" or not np.array_equal(array, np.floor(array)):
+                raise InputError(f"an architecture holds whole choice indices, got values of type {array.dtype}")
+        array = array.astype(np.int64)
+        wrong = (array < 0) | (array >= self.cardinalities)
+        if wrong.any():
+            row, column = map(int, np.argwhere(wrong)[0])
+            choice = self.choices[column]
+            legal = ", ".join(f"{i} ({v})" for i, v in enumerate(choice.values))
+            raise InputError(f"{self.name}: {choice.name} cannot have index {array[row, column]}; legal: {legal}")
+        return array
+
+    def encode(self, values: Mapping[str, Value]) -> Archs:
+        """One canonical architecture from `{choice name: value}`; choices left out take their first value; shape `(1, n_choices)`."""
+        names = [choice.name for choice in self.choices]
+        row = np.zeros(len(names), dtype=np.int64)
+        for name, value in values.items():
+            if name not in names:
+                raise unknown("choice", name, names)
+            choice = self.choices[names.index(name)]
+            if value not in choice.values:
+                raise InputError(f"{self.name}: {name} cannot be {value!r}; legal: {', '.join(map(str, choice.values))}")
+            row[names.index(name)] = choice.values.index(value)
+        return self.canonical(row)
+
+    def decode(self, arch: npt.ArrayLike) -> dict[str, Value]:
+        """`{choice name: value}` of one architecture, choices that do nothing left out."""
+        row = self.validate(arch)[:1]
+        active = self.active(row)[0]
+        return {c.name: c.values[int(i)] for c, i, on in zip(self.choices, row[0], active, strict=True) if on}
+
+    def smallest(self) -> Archs:
+        """The architecture of first values, shape `(1, n_choices)`; choices list their values from cheap to costly."""
+        return self.canonical(np.zeros(len(self.choices), dtype=np.int64))
+
+    def largest(self) -> Archs:
+        """The architecture of last values, shape `(1, n_choices)`."""
+        return self.canonical(self.cardinalities - 1)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self.choices)} choices, {self.size:.3g} architectures, input {self.input_shape}, {self.classes} classes>"
