@@ -21,7 +21,13 @@ class NetworkBuilder:
         self.nodes: list[Node] = []
 
     def node(
-        self, kind: str, name: str, inputs: tuple[str, ...], output: tuple[int, ...], constants: Mapping[str, Tensor] | None = None, **attributes: AttributeValue
+        self,
+        kind: str,
+        name: str,
+        inputs: tuple[str, ...],
+        output: tuple[int, ...],
+        constants: Mapping[str, Tensor] | None = None,
+        **attributes: AttributeValue,
     ) -> str:
         """Adds any single-output operator: `constants` follow `inputs`, in order. Returns the name of the output value."""
         tensors = [self.values[value] for value in inputs]

@@ -97,9 +97,9 @@ class SearchSpace(ABC):
         array = np.atleast_2d(np.asarray(archs))
         if array.ndim != 2 or array.shape[1] != len(self.choices):
             raise InputError(f"an architecture of {self.name} has {len(self.choices)} choices, got an array of shape {np.shape(archs)}")
-        if array.dtype.kind not in "iu":
-            if array.dtype.kind != "f" or not np.array_equal(array, np.floor(array)):
-                raise InputError(f"an architecture holds whole choice indices, got values of type {array.dtype}")
+        whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and np.array_equal(array, np.floor(array)))
+        if not whole:
+            raise InputError(f"an architecture holds whole choice indices, got values of type {array.dtype}")
         array = array.astype(np.int64)
         wrong = (array < 0) | (array >= self.cardinalities)
         if wrong.any():
@@ -137,4 +137,7 @@ class SearchSpace(ABC):
         return self.canonical(self.cardinalities - 1)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {len(self.choices)} choices, {self.size:.3g} architectures, input {self.input_shape}, {self.classes} classes>"
+        return (
+            f"<{type(self).__name__} {self.name}: {len(self.choices)} choices, {self.size:.3g} architectures, "
+            f"input {self.input_shape}, {self.classes} classes>"
+        )

@@ -75,7 +75,9 @@ class MobileNetSpace(SearchSpace):
 
     def __init__(self, stages: Sequence[Stage], classes: int, channels: int, resolution: int, stem: int = 16, head: int = 128) -> None:
         if classes < 2 or channels < 1 or stem < 1 or head < 1:
-            raise InputError(f"a MobileNet space needs classes >= 2 and positive channels, stem and head, got {classes}, {channels}, {stem}, {head}")
+            raise InputError(
+                f"a MobileNet space needs classes >= 2 and positive channels, stem and head, got {classes}, {channels}, {stem}, {head}"
+            )
         shrink = 2 * math.prod(stage.stride for stage in stages)
         if resolution < shrink:
             raise InputError(f"resolution {resolution} is too small: the strides of this space need at least {shrink}")
@@ -90,7 +92,7 @@ class MobileNetSpace(SearchSpace):
             for b in range(1, stage.max_depth + 1):
                 own = (len(choices), len(choices) + 1)
                 choices += [Choice(f"stage{s}.block{b}.kernel", stage.kernels), Choice(f"stage{s}.block{b}.expansion", stage.expansions)]
-                first = before + (width,) if b == 1 else (width,)
+                first = (*before, width) if b == 1 else (width,)
                 exists = (depth,) if b > min(stage.depths) else ()
                 parts.append(Part(f"stage{s}.block{b}", first + exists + own))
             before = (width,)
@@ -129,7 +131,9 @@ class MobileNetSpace(SearchSpace):
 
     def network(self, arch: Sequence[int] | Archs) -> Network:
         """Batch-norm is folded into the convolutions, as every exporter and runtime does."""
-        net = NetworkBuilder(f"{self.name}-{'.'.join(map(str, np.asarray(arch).ravel().tolist()))}", {"input": Tensor((1, *self.input_shape))})
+        net = NetworkBuilder(
+            f"{self.name}-{'.'.join(map(str, np.asarray(arch).ravel().tolist()))}", {"input": Tensor((1, *self.input_shape))}
+        )
         x = net.activation("stem/relu", net.conv("stem/conv", "input", self.stem, 3, 2))
         for block in self.blocks(arch):
             p, y = block.name, x
@@ -157,5 +161,8 @@ class MobileNetSpace(SearchSpace):
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> MobileNetSpace:
         """The inverse of `spec`."""
-        stages = [Stage(tuple(s["widths"]), tuple(s["depths"]), tuple(s["kernels"]), tuple(s["expansions"]), int(s["stride"])) for s in spec["stages"]]
+        stages = [
+            Stage(tuple(s["widths"]), tuple(s["depths"]), tuple(s["kernels"]), tuple(s["expansions"]), int(s["stride"]))
+            for s in spec["stages"]
+        ]
         return cls(stages, int(spec["classes"]), int(spec["channels"]), int(spec["resolution"]), int(spec["stem"]), int(spec["head"]))

@@ -1,0 +1,79 @@
+"""The things a campaign times: operators and networks of a plan, the canaries, and the empty call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from device_profiles import onnx_io, protocol
+from device_profiles.builder import NetworkBuilder
+from device_profiles.operators import Operator, Tensor
+from device_profiles.plan import Plan, WholeNetwork
+from device_profiles.protocol import Protocol
+
+
+@dataclass(eq=False)
+class Item:
+    """Something to time: how its model is made, the rounds it has so far, and how far the device had drifted in each of them.
+
+    `isolated` items hold operators as they are executed, `copies` of them side by side; the others are whole networks.
+    `handle` is (generation of the child, session) while it is loaded.
+    """
+
+    key: str
+    model: Callable[[], bytes]
+    isolated: bool
+    subject: Operator | WholeNetwork
+    copies: int = 1
+    rounds: list[list[float]] = field(default_factory=list)
+    drifts: list[float] = field(default_factory=list)
+    handle: tuple[int, int] | None = None
+    model_bytes: int = 0
+    failed: bool = False
+
+    @property
+    def half_width(self) -> float:
+        """Relative half-width of the interval so far."""
+        quantity = protocol.estimate(self.rounds)
+        return (quantity.high - quantity.low) / 2 / quantity.value
+
+
+def plan_items(plan: Plan, settings: Protocol) -> list[Item]:
+    """The items of a plan in its order; whole networks are spread through the operators, because a short budget needs both."""
+    operators = [_operator_item(op.key, op, protocol.copies_for(op, settings)) for op in plan.operators]
+    networks = [Item(f"network/{net.name}", partial(_given, net.model), False, net) for net in plan.networks]
+    step = max(1, len(operators) // (2 * len(networks))) if networks else 1
+    items: list[Item] = list(operators)
+    for index, network in enumerate(networks):
+        items.insert(min(index * (step + 1), len(items)), network)
+    return items
+
+
+def background_items() -> list[Item]:
+    """Timed in every round: first the empty call, then the canaries. If the canaries get slower, the device did.
+
+    One canary is bound by arithmetic, one by memory.
+    """
+    x, y = Tensor((1, 32, 28, 28)), Tensor((1, 64, 56, 56))
+    net = NetworkBuilder("canary", {"x": x, "y": y, "z": y})
+    net.conv("conv", "x", 32, 3)
+    net.add("add", "y", "z")
+    scalar = Tensor((1,))
+    return [
+        _operator_item("floor", Operator("Identity", (scalar,), (scalar,)), 1),
+        *(_operator_item(f"canary/{node.name}", node.operator, 1) for node in net.nodes),
+    ]
+
+
+def _operator_item(key: str, operator: Operator, copies: int) -> Item:
+    return Item(key, partial(onnx_io.operator_model, operator, copies), True, operator, copies)
+
+
+def _given(model: bytes) -> bytes:
+    return model
+
+
+def by_key(*groups: Sequence[Item]) -> dict[str, Item]:
+    """The items of all groups by their keys."""
+    return {item.key: item for group in groups for item in group}

@@ -1,0 +1,123 @@
+"""How a number is obtained: what is timed, how often, and what is concluded from it.
+
+A *call* runs a model once. A *block* is calls back to back on one model; it gives three numbers, the 5th, 50th and 95th percentile
+of its calls. A *round* visits every model of the campaign once, in a new random order, so that a slow minute of the machine hits all alike.
+The headline is the mean of the lowest quarter of the rounds' 5th percentiles: neighbours on a shared machine only ever add time,
+so the low quantile over rounds that lie minutes apart is what the device needs when they leave it alone. The typical value (the median) and the
+tail (95th percentile) are kept beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device_profiles.errors import InputError
+from device_profiles.operators import Operator
+from device_profiles.quantity import Quantity
+
+#: Percentiles kept of every block.
+PERCENTILES = (5, 50, 95)
+
+#: Share of the rounds, from the fastest, that the headline averages; never fewer than two rounds.
+LOW_SHARE = 0.25
+
+#: What remains unknown however many rounds there are: repeated campaigns on a quiet machine differ by about this much.
+SYSTEMATIC = 0.004
+
+#: A result whose rounds spread wider than this (interquartile range over median) says so.
+NOISY_SPREAD = 0.10
+
+#: A device whose canaries run slower than at their best by more than this has drifted.
+DRIFT = 0.03
+
+#: Draws of the bootstrap behind every interval.
+_BOOTSTRAP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """The settings of a campaign; they are written into the profile.
+
+    `min_rounds` and `max_rounds` bound the rounds per item; `narrow` is the relative half-width at which an item needs no more of them.
+    `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
+    """
+
+    block_ms: float = 10.0
+    warmup_calls: int = 3
+    min_calls: int = 5
+    max_calls: int = 5000
+    min_rounds: int = 6
+    max_rounds: int = 24
+    narrow: float = 0.006
+    call_us: float = 200.0
+    max_copies: int = 32
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON."""
+        return asdict(self)
+
+
+def block_summary(times_ns: npt.NDArray[np.int64]) -> list[float]:
+    """The percentiles of one block in milliseconds."""
+    return [round(float(v), 7) for v in np.percentile(times_ns, PERCENTILES) / 1e6]
+
+
+def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of the lowest quarter (at least two) along the last axis."""
+    count = min(rounds.shape[-1], max(2, math.ceil(LOW_SHARE * rounds.shape[-1])))
+    low: npt.NDArray[np.float64] = np.partition(rounds, count - 1, axis=-1)[..., :count].mean(axis=-1)
+    return low
+
+
+def estimate(samples_ms: npt.ArrayLike, systematic: float = SYSTEMATIC) -> Quantity:
+    """The headline and its 90 % interval from the blocks of one item.
+
+    `samples_ms`: shape `(rounds, 3)`, the percentiles of each block. The interval is that of a bootstrap over rounds, widened by the
+    `systematic` share. Raises InputError without a round.
+    """
+    samples = np.asarray(samples_ms, dtype=np.float64)
+    if samples.ndim != 2 or samples.shape[0] == 0:
+        raise InputError(f"an estimate needs at least one round of percentiles, got an array of shape {samples.shape}")
+    low = samples[:, 0]
+    value = float(low_mean(low))
+    draws = np.random.default_rng(0).integers(0, len(low), (_BOOTSTRAP, len(low)))
+    # The least of a resample can only lie above the least of the sample, so the bootstrap is mirrored around the estimate.
+    spread = np.abs(low_mean(low[draws]) - value)
+    half = float(np.quantile(spread, 0.9)) + systematic * value
+    if len(low) < 3:
+        half += 0.05 * value  # one or two rounds say nothing about their spread
+    return Quantity(value, max(value - half, 0.0), value + half, "measured")
+
+
+def warnings(samples_ms: npt.ArrayLike, drift: float, min_rounds: int) -> list[str]:
+    """What a reader must know about a result: few rounds, a wide spread, a device that was slower than at its best.
+
+    `drift`: how much slower the canaries ran in this item's fastest rounds than at their best (0 for not at all).
+    """
+    low = np.asarray(samples_ms, dtype=np.float64)[:, 0]
+    found = []
+    if len(low) < min_rounds:
+        found.append(f"few rounds: {len(low)} of {min_rounds}")
+    q1, q2, q3 = np.quantile(low, (0.25, 0.5, 0.75))
+    if q3 - q1 > NOISY_SPREAD * q2:
+        found.append(f"noisy: rounds spread by {(q3 - q1) / q2:.0%}")
+    if drift > DRIFT:
+        found.append(f"drift: the device ran {drift:.0%} slower than at its best")
+    return found
+
+
+def guess_ms(operator: Operator) -> float:
+    """A rough time from work alone (10 billion MACs and 5 billion bytes a second), good enough to plan with."""
+    return 0.0005 + operator.macs / 1e10 * 1e3 + (operator.read_bytes + operator.written_bytes) / 5e9 * 1e3
+
+
+def copies_for(operator: Operator, protocol: Protocol) -> int:
+    """How many copies of an operator one timed call should hold: enough that the call's own overhead is negligible, within 32 MB."""
+    wanted = protocol.call_us / 1e3 / guess_ms(operator)
+    room = 32e6 / max(operator.weight_bytes + operator.written_bytes, 1.0)
+    return int(max(1, min(wanted, room, protocol.max_copies)))

@@ -1,0 +1,10 @@
+"""Runtimes, each in a child process of its own."""
+
+from __future__ import annotations
+
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess, lowering
+
+__all__ = ["RUNTIMES", "RuntimeCrash", "RuntimeFailure", "RuntimeProcess", "lowering"]
+
+#: The runtimes that can be measured, each with one line about it.
+RUNTIMES = {"onnxruntime": "ONNX Runtime, CPU execution provider"}

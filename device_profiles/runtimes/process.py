@@ -1,0 +1,180 @@
+"""The parent's side of a runtime in a child process: requests with a time limit, crashes as errors, a new child after each."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device_profiles.errors import DeviceError, InputError
+from device_profiles.operators import Network, Tensor
+from device_profiles.runtimes.worker import write_frame
+
+_HEADER = struct.Struct(">II")
+
+
+class RuntimeFailure(DeviceError):
+    """The runtime refused a request: the child lives on."""
+
+
+class RuntimeCrash(DeviceError):
+    """The child died or hung and was killed; the next request starts a new one, and all handles are void."""
+
+
+class RuntimeProcess:
+    """A native runtime in a child process.
+
+    `generation` counts the children started so far: a handle is valid only in the generation that made it.
+    """
+
+    def __init__(self, runtime: str = "onnxruntime", threads: int = 1, timeout_s: float = 60.0) -> None:
+        self.runtime, self.threads, self.timeout_s = runtime, threads, timeout_s
+        self.generation = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RuntimeProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the child, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The runtime's name, version and settings."""
+        return self._ask({"request": "fingerprint"})[0]
+
+    def executed_graph(self, model: bytes, name: str = "network") -> Network:
+        """The network that the runtime really executes for an ONNX model, after its own fusions.
+
+        Raises RuntimeFailure when the runtime refuses the model, RuntimeCrash when it dies of it.
+        """
+        from device_profiles import onnx_io  # needs the onnx package, which a target board does not have
+
+        reply, optimised = self._ask({"request": "executed"}, model)
+        proto = onnx_io.parse(optimised)
+        known: dict[str, Tensor] = {}
+        for node in proto.graph.node:
+            produced = [output for output in node.output if output]
+            for output, (dtype, shape) in zip(produced, reply["shapes"].get(node.name, []), strict=False):
+                known[output] = Tensor(tuple(shape), dtype)
+        known.update({n: t for n, t in onnx_io.known_tensors(proto).items() if n in {v.name for v in proto.graph.input}})
+        return onnx_io.graph_network(proto, known, name)
+
+    def load(self, model: bytes, isolated: bool) -> int:
+        """Makes a session and returns its handle; see `Runtime.load` for `isolated`."""
+        return int(self._ask({"request": "load", "isolated": isolated}, model)[0]["handle"])
+
+    def unload(self, handle: int) -> None:
+        """Frees a session."""
+        self._ask({"request": "unload", "handle": handle})
+
+    def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+        """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`."""
+        request = {
+            "request": "time",
+            "handle": handle,
+            "warmup": warmup,
+            "block_ns": block_ns,
+            "min_calls": min_calls,
+            "max_calls": max_calls,
+        }
+        return np.frombuffer(self._ask(request)[1], dtype="<i8").astype(np.int64)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # The child finds this package where this process found it, whatever its working directory.
+        root = str(Path(__file__).resolve().parents[2])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(self.threads)}
+        command = [sys.executable, "-m", "device_profiles.runtimes.worker", self.runtime, str(self.threads)]
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
+        self._child = child
+        self.generation += 1
+        try:
+            self._receive(child, time.monotonic() + max(self.timeout_s, 60.0))
+        except RuntimeFailure as error:
+            self.close()
+            raise DeviceError(f"runtime {self.runtime!r} does not start: {error}") from error
+        return child
+
+    def _ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        child = self._child or self._start()
+        if len(payload) >= 2**32:
+            raise InputError(f"a model of {len(payload) / 1e9:.1f} GB is too large for one request")
+        try:
+            if child.stdin is None:
+                raise BrokenPipeError
+            write_frame(child.stdin, message, payload)
+        except BrokenPipeError:
+            raise self._crashed(child) from None
+        return self._receive(child, time.monotonic() + self.timeout_s)
+
+    def _receive(self, child: subprocess.Popen[bytes], deadline: float) -> tuple[dict[str, Any], bytes]:
+        text_size, payload_size = _HEADER.unpack(self._read(child, _HEADER.size, deadline))
+        reply = json.loads(self._read(child, text_size, deadline))
+        payload = self._read(child, payload_size, deadline)
+        if "error" in reply:
+            raise RuntimeFailure(" ".join(str(reply["error"]).split())[:300])
+        return reply, payload
+
+    def _read(self, child: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
+        assert child.stdout is not None
+        parts: list[bytes] = []
+        while size:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
+                self.close()
+                raise RuntimeCrash(f"hung: no answer from {self.runtime} within {self.timeout_s:g} s")
+            part = os.read(child.stdout.fileno(), min(size, 1 << 20))
+            if not part:
+                raise self._crashed(child)
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _crashed(self, child: subprocess.Popen[bytes]) -> RuntimeCrash:
+        code = child.wait()
+        self.close()
+        reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return RuntimeCrash(f"crashed: {reason}")
+
+
+@contextmanager
+def lowering(runtime: str = "onnxruntime", threads: int = 1) -> Iterator[Callable[[Network | bytes], Network]]:
+    """A function from a network (or an ONNX model's bytes) to the network that the runtime executes for it.
+
+    Asks one child process, kept for the whole block; networks of equal structure are asked for once.
+    """
+    from device_profiles import onnx_io
+
+    with RuntimeProcess(runtime, threads) as process:
+
+        def lower(source: Network | bytes) -> Network:
+            if isinstance(source, bytes):
+                return process.executed_graph(onnx_io.name_nodes(source))
+            return process.executed_graph(onnx_io.network_model(source), source.name)
+
+        yield lower

@@ -1,0 +1,130 @@
+"""Drops the weights out of an ONNX file without parsing them.
+
+A price needs the shapes of the weights, never their values. The protobuf wire format lets a reader skip a field by its length, so a
+model of hundreds of megabytes shrinks to the kilobytes that describe its graph, and only those are parsed.
+Field numbers: onnx/onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from device_profiles.errors import InputError
+
+Buffer = bytes | memoryview
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+#: Tensors of at most this many encoded bytes keep their data: shapes, axes, pads and clip bounds are among them.
+KEEP_BYTES = 1024
+
+#: Graphs nested deeper than this are refused.
+MAX_DEPTH = 32
+
+_TENSOR_DATA = frozenset({4, 5, 6, 7, 9, 10, 11, 13, 14})  # *_data, raw_data, external_data, data_location
+
+
+class Field(NamedTuple):
+    """One field of a message: its number, its wire type, where its content starts and ends, and where the whole field starts."""
+
+    number: int
+    wire_type: int
+    start: int
+    end: int
+    begin: int
+
+
+def fields(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field]:
+    """The fields of the message in `data[start:end]`, contents not parsed. Raises InputError when a length leaves the message."""
+    position, stop = start, len(data) if end is None else end
+    while position < stop:
+        begin = position
+        tag, position = _varint(data, position, stop)
+        wire_type = tag & 7
+        if wire_type == _BYTES:
+            length, position = _varint(data, position, stop)
+            content, position = position, position + length
+        elif wire_type == _VARINT:
+            content = position
+            _, position = _varint(data, position, stop)
+        elif wire_type in (_FIXED64, _FIXED32):
+            content, position = position, position + (8 if wire_type == _FIXED64 else 4)
+        else:
+            raise InputError("not an ONNX file: it holds bytes that are no protobuf field")
+        if position > stop or tag >> 3 == 0:
+            raise InputError("not a complete ONNX file: a field reaches beyond its end (truncated, or not ONNX)")
+        yield Field(tag >> 3, wire_type, content, position, begin)
+
+
+def _varint(data: Buffer, position: int, stop: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < stop:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            break
+    raise InputError("not a complete ONNX file: a number runs beyond its end (truncated, or not ONNX)")
+
+
+def _encode(number: int, content: bytes) -> bytes:
+    return _encode_varint(number << 3 | _BYTES) + _encode_varint(len(content)) + content
+
+
+def _encode_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _rebuild(
+    data: Buffer, start: int, end: int, replace: dict[int, Callable[[int, int], bytes]], drop: frozenset[int] = frozenset()
+) -> bytes:
+    """The message with the fields of `replace` rewritten and those of `drop` left out."""
+    out: list[bytes] = []
+    for field in fields(data, start, end):
+        if field.number in drop:
+            continue
+        if field.number in replace and field.wire_type == _BYTES:
+            out.append(_encode(field.number, replace[field.number](field.start, field.end)))
+        else:
+            out.append(bytes(data[field.begin : field.end]))
+    return b"".join(out)
+
+
+def strip_weights(data: Buffer) -> bytes:
+    """The same ONNX model without the data of its large tensors.
+
+    Tensors keep name, type and shape; those of at most `KEEP_BYTES` keep their data too. Large tensors inside `Constant` nodes and inside
+    subgraphs are stripped as well. Raises InputError when `data` is no complete protobuf message or nests too deeply.
+    """
+
+    def tensor(start: int, end: int) -> bytes:
+        if end - start <= KEEP_BYTES:
+            return bytes(data[start:end])
+        return _rebuild(data, start, end, {}, _TENSOR_DATA)
+
+    def graph(depth: int) -> Callable[[int, int], bytes]:
+        def rewrite(start: int, end: int) -> bytes:
+            if depth > MAX_DEPTH:
+                raise InputError(f"graphs nested more than {MAX_DEPTH} deep are not read")
+
+            def node(start: int, end: int) -> bytes:
+                if end - start <= KEEP_BYTES:
+                    return bytes(data[start:end])
+                inner = graph(depth + 1)
+                attribute = {5: tensor, 6: inner, 10: tensor, 11: inner}
+                return _rebuild(data, start, end, {5: lambda s, e: _rebuild(data, s, e, attribute)})
+
+            return _rebuild(data, start, end, {1: node, 5: tensor})
+
+        return rewrite
+
+    return _rebuild(data, 0, len(data), {7: graph(0)})
