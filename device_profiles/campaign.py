@@ -31,8 +31,11 @@ from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, Runti
 #: Called as `progress(share done, message)`.
 Progress = Callable[[float, str], None]
 
-#: Rough seconds to make one session, and per block beyond the block itself; only used to divide a budget into rounds.
+#: Seconds to make one session, and per block beyond the block itself, before any was seen; only used to divide a budget into rounds.
 _LOAD_S, _OVERHEAD_S = 0.012, 0.002
+
+#: Share of the remaining budget that is given away before the cost of blocks on this machine is known well.
+_CAUTION = 0.7
 
 #: Sessions are freed after every block once the loaded models exceed this.
 _LOADED_BYTES = 1 << 30
@@ -70,6 +73,7 @@ class Campaign:
         self.settings = settings or Protocol()
         self.budget_s, self.progress = budget_s, progress or _silent
         self._timed_s, self._loaded_bytes, self._target = 0.0, 0, self.settings.max_rounds
+        self._loads, self._blocks = _Mean(_LOAD_S), _Mean(self.settings.block_ms / 1e3 + _OVERHEAD_S)
 
     def run(self) -> Outcome:
         """Measures until everything is done or the budget is spent.
@@ -123,40 +127,42 @@ class Campaign:
         rng = np.random.default_rng(len(self.journal.lines))
         self._target = self._affordable_rounds(len(items))
         pending, active = deque(items), list[Item]()
-        while True:
+        floor, least = background[0], min(_LEAST_ROUNDS, self.settings.min_rounds)
+        while (active or pending) and self._left() > 0:
             self._admit(active, pending)
-            if not active:
-                return list(pending)
-            self._round(active, background, rng)
-            out_of_time = self._left() <= 0
-            least = min(_LEAST_ROUNDS, self.settings.min_rounds)
-            finished = [i for i in active if not i.failed and (self._is_done(i) or (out_of_time and len(i.rounds) >= least))]
-            for item in finished:
-                self._write(item, background[0])
-            active = [item for item in active if not item.failed and item not in finished]
-            if out_of_time:
-                return [*active, *pending]
+            # Before the round, not after it: what an interrupted session had completed is written now, not measured again.
+            active = self._write_finished(active, floor, self._target)
+            if active:
+                self._round(active, background, rng)
             self._report(len(items), active, pending)
+        return [*self._write_finished(active, floor, least), *pending]
+
+    def _write_finished(self, active: list[Item], floor: Item, enough: int) -> list[Item]:
+        """Writes the items that are done or have `enough` rounds; returns those that go on."""
+        going_on = []
+        for item in active:
+            if not item.failed and (self._is_done(item) or len(item.rounds) >= enough):
+                self._write(item, floor)
+            elif not item.failed:
+                going_on.append(item)
+        return going_on
 
     def _left(self) -> float:
         """Seconds of the budget that are left."""
         return float("inf") if self.budget_s is None else self.budget_s - (time.monotonic() - self._started)
 
-    def _block_s(self) -> float:
-        return self.settings.block_ms / 1e3 + _OVERHEAD_S
-
     def _affordable_rounds(self, count: int) -> int:
         """Rounds per item that the budget allows, within the protocol's bounds."""
         if self.budget_s is None:
             return self.settings.max_rounds
-        rounds = int((0.95 * self._left() - count * _LOAD_S) / (self._block_s() * (count + 3)))
+        rounds = int((0.95 * self._left() - count * self._loads.value) / (self._blocks.value * (count + 3)))
         return min(max(rounds, self.settings.min_rounds), self.settings.max_rounds)
 
     def _admit(self, active: list[Item], pending: deque[Item]) -> None:
         """Takes up as many pending items as the rest of the budget can give all their rounds; always at least one."""
-        owed = sum(max(0, self._target - len(item.rounds)) for item in active) * self._block_s()
-        each = _LOAD_S + self._target * self._block_s()
-        while pending and self._left() > 0 and (self._left() - owed >= each or not active):
+        owed = sum(max(0, self._target - len(item.rounds)) for item in active) * self._blocks.value
+        each = self._loads.value + self._target * self._blocks.value
+        while pending and (_CAUTION * self._left() - owed >= each or not active):
             active.append(pending.popleft())
             owed += each
 
@@ -173,11 +179,12 @@ class Campaign:
     def _block(self, item: Item, drift: float) -> None:
         """Times one block of one item and writes it into the journal."""
         if item.handle is None or item.handle[0] != self.runtime.generation:
-            model = item.model()
+            started, model = time.monotonic(), item.model()
             handle = self.runtime.load(model, item.isolated)
+            self._loads.add(time.monotonic() - started)
             item.handle, item.model_bytes = (self.runtime.generation, handle), len(model)
             self._loaded_bytes += len(model)
-        s = self.settings
+        s, started = self.settings, time.monotonic()
         times = self.runtime.time(
             item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls
         )
@@ -185,6 +192,7 @@ class Campaign:
         item.rounds.append(protocol.block_summary(times))
         item.drifts.append(drift)
         self.journal.append({"key": item.key, "copies": item.copies, "ms": item.rounds[-1], "drift": round(drift, 5)})
+        self._blocks.add(time.monotonic() - started)
         if self._loaded_bytes > _LOADED_BYTES:
             self._unload(item)
 
@@ -227,6 +235,20 @@ class Campaign:
             session = sum(key.startswith(item.key) for key in done)
             if item.rounds:
                 self.profile.append({"type": "canary", "key": f"{item.key}/{session}", "samples_ms": item.rounds})
+
+
+class _Mean:
+    """A running mean that starts from a guess."""
+
+    def __init__(self, guess: float) -> None:
+        self._sum, self._count = guess, 1
+
+    def add(self, value: float) -> None:
+        self._sum, self._count = self._sum + value, self._count + 1
+
+    @property
+    def value(self) -> float:
+        return self._sum / self._count
 
 
 def _silent(share: float, message: str) -> None:

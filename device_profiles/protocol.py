@@ -2,9 +2,9 @@
 
 A *call* runs a model once. A *block* is calls back to back on one model; it gives three numbers, the 5th, 50th and 95th percentile
 of its calls. A *round* visits every model of the campaign once, in a new random order, so that a slow minute of the machine hits all alike.
-The headline is the mean of the lowest quarter of the rounds' 5th percentiles: neighbours on a shared machine only ever add time,
-so the low quantile over rounds that lie minutes apart is what the device needs when they leave it alone. The typical value (the median) and the
-tail (95th percentile) are kept beside it.
+The headline is the mean of the lowest quarter of the rounds' 5th percentiles: neighbours on a shared machine only add time, so
+the low quantile over rounds that lie minutes apart is what the device needs when they leave it alone. The typical value (the
+median) and the tail (95th percentile) are kept beside it.
 """
 
 from __future__ import annotations

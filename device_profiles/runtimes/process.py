@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,7 +37,7 @@ class RuntimeCrash(DeviceError):
 class RuntimeProcess:
     """A native runtime in a child process.
 
-    `generation` counts the children started so far: a handle is valid only in the generation that made it.
+    `generation` counts the children that are gone: a handle is valid only in the generation that made it.
     """
 
     def __init__(self, runtime: str = "onnxruntime", threads: int = 1, timeout_s: float = 60.0) -> None:
@@ -55,11 +55,13 @@ class RuntimeProcess:
         """Ends the child, if there is one."""
         child, self._child = self._child, None
         if child is not None:
+            self.generation += 1
             child.kill()
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # half a request may still be buffered for a child that is gone
+                        pipe.close()
 
     def fingerprint(self) -> dict[str, Any]:
         """The runtime's name, version and settings."""
@@ -112,7 +114,6 @@ class RuntimeProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
         )
         self._child = child
-        self.generation += 1
         try:
             self._receive(child, time.monotonic() + max(self.timeout_s, 60.0))
         except RuntimeFailure as error:

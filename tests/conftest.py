@@ -1,0 +1,15 @@
+"""Shared by all tests."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# One thread per native library: tests run side by side on few cores, and none of them measures speed.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+# No time limit per example: the machine may be busy.
+settings.register_profile("hwnas", deadline=None)
+settings.load_profile("hwnas")

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from device_profiles import protocol
+from device_profiles.errors import InputError
+from device_profiles.operators import Operator, Tensor
+from device_profiles.protocol import Protocol
+
+
+def rounds(rng: np.random.Generator, true: float, count: int, busy: float) -> np.ndarray:
+    """Rounds on a shared machine: in a share `busy` of them a neighbour makes everything 30 to 100 % slower."""
+    low = true * (1 + rng.exponential(0.004, count)) * np.where(rng.random(count) < busy, rng.uniform(1.3, 2.0, count), 1.0)
+    return np.stack([low, low * 1.02, low * 1.3], axis=1)
+
+
+def test_headline_ignores_busy_neighbours_and_the_median_does_not() -> None:
+    rng = np.random.default_rng(1)
+    headline = [protocol.estimate(rounds(rng, 5.0, 16, 0.4)).value for _ in range(200)]
+    medians = [np.median(rounds(rng, 5.0, 16, 0.4)[:, 1]) for _ in range(200)]
+    assert np.mean(headline) == pytest.approx(5.0, rel=0.01)
+    assert np.std(headline) / np.mean(headline) < 0.01
+    assert np.std(medians) / np.mean(medians) > 0.05
+
+
+def test_interval_holds_what_a_second_campaign_finds() -> None:
+    rng = np.random.default_rng(2)
+    pairs = [[protocol.estimate(rounds(rng, 2.0, 12, 0.3)) for _ in range(2)] for _ in range(300)]
+    assert np.mean([a.low <= b.value <= a.high for a, b in pairs]) >= 0.88
+    exact = [protocol.estimate(rounds(rng, 2.0, 12, 0.3), systematic=0.0) for _ in range(300)]
+    apart = np.quantile([abs(a.value - b.value) for a, b in pairs], 0.9)
+    assert np.mean([(e.high - e.low) / 2 for e in exact]) < 3 * apart  # wide enough, and no wider than that
+
+
+def test_interval_orders_and_few_rounds_are_wide() -> None:
+    one = protocol.estimate([[1.0, 1.1, 1.2]])
+    assert one.low < 1.0 < one.high
+    assert one.high - one.low > 0.1
+    many = protocol.estimate([[1.0, 1.1, 1.2]] * 10)
+    assert many.high - many.low < 0.01
+    with pytest.raises(InputError, match="at least one round"):
+        protocol.estimate(np.zeros((0, 3)))
+
+
+def test_warnings_say_what_is_wrong() -> None:
+    quiet = [[1.0, 1.0, 1.0]] * 8
+    noisy = [[1.0 + 0.1 * i, 2.0, 3.0] for i in range(8)]
+    assert protocol.warnings(quiet, 0.0, 6) == []
+    assert "few rounds: 2 of 6" in protocol.warnings(quiet[:2], 0.0, 6)
+    assert any(w.startswith("noisy") for w in protocol.warnings(noisy, 0.0, 6))
+    assert any("7% slower" in w for w in protocol.warnings(quiet, 0.07, 6))
+
+
+def test_cheap_operators_are_repeated_and_costly_ones_are_not() -> None:
+    settings = Protocol()
+    tiny = Operator("Relu", (Tensor((1, 16)),), (Tensor((1, 16)),))
+    weight = Tensor((512, 512, 3, 3), constant=True)
+    large = Operator("Conv", (Tensor((1, 512, 14, 14)), weight), (Tensor((1, 512, 14, 14)),))
+    wide = Operator("Add", (Tensor((1, 10**7)),) * 2, (Tensor((1, 10**7)),))
+    assert protocol.copies_for(tiny, settings) == settings.max_copies
+    assert protocol.copies_for(large, settings) == protocol.copies_for(wide, settings) == 1
+
+
+def test_block_summary_is_in_milliseconds() -> None:
+    assert protocol.block_summary(np.arange(1, 102) * 10**6) == [6.0, 51.0, 96.0]
