@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= runs/quickstart
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: quickstart test lint format bench docs clean
+
+quickstart: $(VENV)/.all ## Profile this machine, train, search, verify, report
+	$(BIN)/hwnas quickstart --out $(OUT)
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure what the documents claim (slow; nothing else should run)
+	$(BIN)/python benchmarks/run_all.py
+
+docs: $(VENV)/.docs ## Build the documents into docs/_build
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: $(VENV)/bin/python setup.cfg constraints.txt
+	$(PIP) -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist docs/_build *.egg-info

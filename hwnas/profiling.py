@@ -1,0 +1,82 @@
+"""Measures what the networks of a search space, or given ONNX files, execute on this device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from device_profiles import onnx_io
+from device_profiles.campaign import Campaign, Outcome, Progress
+from device_profiles.errors import InputError
+from device_profiles.operators import Network
+from device_profiles.plan import Plan, WholeNetwork, make_plan, spread
+from device_profiles.protocol import Protocol
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from hwnas.spaces.base import Archs, SearchSpace
+
+#: Whole networks timed for the residual head: more would take time from the operators and tell little.
+WHOLE_NETWORKS = 28
+
+
+def arch_name(space: SearchSpace, arch: Sequence[int] | Archs) -> str:
+    """The name under which a network of a space is measured; two architectures that are the same network have the same name."""
+    return f"{space.name}/{'.'.join(map(str, space.canonical(arch)[0].tolist()))}/{'x'.join(map(str, space.input_shape))}"
+
+
+def whole_network(space: SearchSpace, arch: Sequence[int] | Archs, runtime: RuntimeProcess) -> WholeNetwork:
+    """One architecture ready to be timed whole."""
+    model = onnx_io.network_model(space.network(space.canonical(arch)[0]))
+    name = arch_name(space, arch)
+    return WholeNetwork(name, model, runtime.executed_graph(model, name))
+
+
+def plan_space(space: SearchSpace, runtime: RuntimeProcess, seed: int = 0, progress: Progress | None = None) -> Plan:
+    """Every operator that the networks of a space execute, and some of the networks whole.
+
+    The runtime is asked for the executed graphs of architectures that together show every configuration of every part of the space.
+    """
+    from predictors.covering import covering
+
+    archs = np.vstack([space.smallest(), space.largest(), covering(space, np.random.default_rng(seed))])
+    networks: list[WholeNetwork] = []
+    for index, arch in enumerate(archs):
+        networks.append(whole_network(space, arch, runtime))
+        if progress is not None:
+            progress((index + 1) / len(archs), f"asking the runtime what it executes, {index + 1} of {len(archs)} networks")
+    distinct = list({network.name: network for network in networks}.values())
+    return make_plan([network.executed for network in distinct], spread(distinct, WHOLE_NETWORKS))
+
+
+def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:
+    """Every operator that the given ONNX files execute, and the files whole. Raises InputError that names the file it cannot use."""
+    networks = []
+    for file in files:
+        source = onnx_io.read_network(file)
+        try:
+            model = onnx_io.name_nodes(Path(file).read_bytes())
+            networks.append(WholeNetwork(f"{source.name}/{_shapes(source)}", model, runtime.executed_graph(model, source.name)))
+        except (RuntimeFailure, RuntimeCrash) as error:
+            raise InputError(f"{file}: the runtime cannot run it: {error}") from error
+    names = [network.name for network in networks]
+    if len(set(names)) < len(names):
+        raise InputError(f"two files are called {next(n for n in names if names.count(n) > 1)}; give each a name of its own")
+    return make_plan([network.executed for network in networks], networks)
+
+
+def _shapes(network: Network) -> str:
+    return ",".join("x".join(map(str, tensor.shape)) for tensor in network.inputs.values())
+
+
+def profile(
+    plan: Plan,
+    out: Path,
+    runtime: RuntimeProcess,
+    *,
+    budget_s: float | None = None,
+    settings: Protocol | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Measures a plan into the profile `out`, or goes on with it. See `device_profiles.campaign.Campaign`."""
+    return Campaign(plan, out, runtime, settings=settings, budget_s=budget_s, progress=progress).run()
