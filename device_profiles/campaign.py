@@ -37,6 +37,9 @@ _LOAD_S, _OVERHEAD_S = 0.012, 0.002
 #: Share of the remaining budget that is given away before the cost of blocks on this machine is known well.
 _CAUTION = 0.7
 
+#: Items taken up before the cost of loading and timing one on this machine has been seen at all, when there is a budget.
+_FIRST = 8
+
 #: Sessions are freed after every block once the loaded models exceed this.
 _LOADED_BYTES = 1 << 30
 
@@ -162,7 +165,9 @@ class Campaign:
         """Takes up as many pending items as the rest of the budget can give all their rounds; always at least one."""
         owed = sum(max(0, self._target - len(item.rounds)) for item in active) * self._blocks.value
         each = self._loads.value + self._target * self._blocks.value
-        while pending and (_CAUTION * self._left() - owed >= each or not active):
+        room = len(pending) if self.budget_s is None or self._loads.count > _FIRST else _FIRST - len(active)
+        while pending and ((_CAUTION * self._left() - owed >= each and room > 0) or not active):
+            room -= 1
             active.append(pending.popleft())
             owed += each
 
@@ -241,14 +246,14 @@ class _Mean:
     """A running mean that starts from a guess."""
 
     def __init__(self, guess: float) -> None:
-        self._sum, self._count = guess, 1
+        self._sum, self.count = guess, 1
 
     def add(self, value: float) -> None:
-        self._sum, self._count = self._sum + value, self._count + 1
+        self._sum, self.count = self._sum + value, self.count + 1
 
     @property
     def value(self) -> float:
-        return self._sum / self._count
+        return self._sum / self.count
 
 
 def _silent(share: float, message: str) -> None:

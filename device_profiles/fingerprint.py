@@ -49,7 +49,7 @@ def device_fingerprint() -> dict[str, Any]:
 
 def device_name(device: dict[str, Any], runtime: dict[str, Any]) -> str:
     """The short name of a device, such as `xeon-2.80ghz/onnxruntime/1t`."""
-    cpu = re.sub(r"\((r|tm)\)|\b(cpu|processor|intel|with|radeon|graphics|core|rev \d+)\b", " ", str(device.get("cpu", "cpu")).lower())
+    cpu = re.sub(r"\((r|tm)\)|\b(cpu|processor|intel|with|radeon|graphics|core)\b|\brev [\d.]+", " ", str(device.get("cpu", "cpu")).lower())
     slug = "-".join(re.findall(r"[a-z0-9.]+", cpu)) or "cpu"
     return f"{slug}/{runtime.get('name')}/{runtime.get('threads')}t"
 
