@@ -1,0 +1,182 @@
+"""Everything a report shows, collected from a run folder. `hwnas.run.Run` is the only reader of the database."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from device_profiles.errors import InputError
+from device_profiles.quantity import Quantity
+from hwnas.front import Front
+from hwnas.report.architectures import BROKEN, Describer
+from hwnas.report.files import links, model_of
+from hwnas.report.formats import plural
+from hwnas.report.model import Course, Link, Missing, Objective, Phase, Point, ReportData, Verification
+from hwnas.report.naming import LATENCY, axes, objective
+from hwnas.report.provenance import command_line, compact, device_name, facts, provenance
+from hwnas.report.verification import read_verification
+from hwnas.run import Run
+
+#: More evaluated architectures than this are thinned out behind the front: the page has to stay small.
+MAX_EVALUATED = 3000
+#: Different errors that are listed.
+MAX_ERRORS = 10
+
+
+def collect(run: Run, page: Path) -> ReportData:
+    """What a page at `page` shows about a run. Pieces that are missing or damaged are named in `missing`, and never stop the rest."""
+    spec, rows = run.spec, run.rows()
+    objectives = [objective(record) for record in run.objectives]
+    gain, cost = axes(objectives)
+    describer, command = Describer(spec.get("space")), shlex.quote(str(run.path))
+    missing: dict[str, Missing] = {}
+    verification = _verification(run.path, command, missing)
+    models = links(sorted(run.path.glob("models/*.onnx")), page)
+    found = run.front()
+    front = _points(found, describer, verification, cost, models)
+    bend = found.knee_index() if front else 0
+    knee = next((i for i, point in enumerate(front) if point.number == bend), 0)
+    _note_stale(verification, front, command, missing)
+    counts = run.counts()
+    _note_progress(spec, counts, len(front), missing)
+    baseline, baseline_course = _baseline(run, describer, cost, command, missing)
+    phases = [Phase(name, seconds, note) for name, seconds, note in run.phases()]
+    if not phases:
+        missing["phases"] = Missing("This run has no ledger of time: nothing recorded how long its phases took.")
+    if not models and front:
+        missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee --out {command}/models/knee.onnx")
+    started = sorted(row.started for row in rows if row.started)
+    return ReportData(
+        name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=device_name(spec), when=_day(started),
+        objectives=objectives, gain=gain, cost=cost, front=front, knee=knee,
+        evaluated=_evaluated(run, describer, {p.architecture for p in front}, [o for o in (gain, cost) if o]), counts=counts,
+        errors=Counter(row.error or "no message" for row in rows if row.status == "failed").most_common(MAX_ERRORS),
+        baseline=baseline, search_course=_course(run), baseline_course=baseline_course,
+        reference=compact(spec.get("hypervolume_reference")), verification=verification, phases=phases, provenance=provenance(spec),
+        files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),
+        models=models, missing=missing,
+    )  # fmt: skip
+
+
+def _verification(path: Path, command: str, missing: dict[str, Missing]) -> Verification | None:
+    try:
+        verification = read_verification(path / "verify.json")
+    except InputError as error:
+        missing["verification"] = Missing(f"The verification cannot be read: {error}.", f"hwnas verify {command}")
+        return None
+    if verification is None:
+        missing["verification"] = Missing("The front has not been measured on the device.", f"hwnas verify {command}")
+    return verification
+
+
+def _note_stale(verification: Verification | None, front: Sequence[Point], command: str, missing: dict[str, Missing]) -> None:
+    """A search that went on after its verification has another front."""
+    verified = {pair.architecture for pair in verification.pairs if pair.role == "front"} if verification else set()
+    gone = len(verified - {point.architecture for point in front})
+    if gone:
+        what = f"The front has changed since it was verified: {gone:,} of {plural(len(verified), 'verified point')} no longer on it."
+        missing["verification"] = Missing(what, f"hwnas verify {command}")
+
+
+def _points(
+    front: Front, describer: Describer, verification: Verification | None, cost: Objective | None, models: Sequence[Link]
+) -> list[Point]:
+    """The points of a front with everything known about them, from cheap to costly."""
+    timed = verification if cost and cost.name == LATENCY else None
+    measured = {pair.architecture: pair.measured for pair in timed.pairs} if timed else {}
+    points = []
+    for i, arch in enumerate(tuple(row) for row in front.architectures.tolist()):
+        extras = dict(front.extras[i]) if front.extras else {}
+        late = extras.get(cost.name) if cost else None
+        triples = zip(front.names, front.values[i], front.lows[i], front.highs[i], front.origins, strict=True)
+        values = {name: q for name, value, low, high, origin in triples if (q := _quantity((value, low, high), origin))}
+        if len(values) < len(front.names):
+            continue
+        known = measured.get(arch) or (late if late and late.origin == "measured" else None)
+        points.append(Point(arch, values, extras, known, describer.describe(arch), model_of(arch, models), i))
+    return sorted(points, key=lambda point: point.values[cost.name].value) if cost else points
+
+
+def _quantity(estimate: tuple[float, float, float], origin: str) -> Quantity | None:
+    """A quantity, or None when the number is not finite; a broken interval counts as none."""
+    value, low, high = map(float, estimate)
+    if not math.isfinite(value):
+        return None
+    if not (math.isfinite(low) and math.isfinite(high) and low <= value <= high):
+        low = high = value
+    return Quantity(value, low, high, origin)
+
+
+def _evaluated(run: Run, describer: Describer, front: set[tuple[int, ...]], shown: Sequence[Objective]) -> list[Point]:
+    """The evaluated architectures off the front whose numbers for both axes are known, thinned out evenly."""
+    names, points = run.names(), []
+    columns = [names.index(objective.name) for objective in shown]
+    rows = [row for row in run.rows() if row.architecture not in front and all(row.estimates[c] for c in columns)]
+    step = math.ceil(len(rows) / MAX_EVALUATED) or 1
+    for row in rows[::step]:
+        known = [(o.name, row.estimates[c]) for o, c in zip(shown, columns, strict=True)]
+        values = {name: q for name, estimate in known if estimate and (q := _quantity(estimate, "predicted"))}
+        if len(values) == len(shown):
+            points.append(Point(row.architecture, values, description=describer.describe(row.architecture, network=False)))
+    return points
+
+
+def _baseline(
+    run: Run, describer: Describer, cost: Objective | None, command: str, missing: dict[str, Missing]
+) -> tuple[list[Point], Course | None]:
+    """The front and the course of the random search in `baseline/`, when it can be compared."""
+    spec = run.spec
+    again = f"hwnas search … --algorithm random --evaluations {spec.get('evaluations', 'N')} --out {command}/baseline"
+    path = run.path / "baseline"
+    try:
+        if not Run.exists(path):
+            missing["baseline"] = Missing("There is no random search to compare with.", again)
+            return [], None
+        other = Run.open(path)
+        if other.names() != run.names() or other.spec.get("hypervolume_reference") != spec.get("hypervolume_reference"):
+            missing["baseline"] = Missing(
+                "The random search in baseline/ has other objectives or another reference: it is not shown.", again
+            )
+            return [], None
+        return _points(other.front(), describer, None, cost, []), _course(other)
+    except BROKEN as error:
+        missing["baseline"] = Missing(f"The random search in baseline/ cannot be read: {error}.", again)
+        return [], None
+
+
+def _course(run: Run) -> Course | None:
+    """The steps of the hypervolume, first and last included; None when the spec holds no usable reference or nothing was evaluated."""
+    try:
+        evaluations, volume = run.hypervolume_course()
+    except BROKEN:
+        return None
+    last = len(volume) - 1
+    kept = [i for i in range(len(volume)) if i in (0, last) or volume[i] != volume[i - 1]]
+    return Course([int(evaluations[i]) for i in kept], [float(volume[i]) for i in kept]) if kept else None
+
+
+def _note_progress(spec: Mapping[str, Any], counts: Mapping[str, int], front: int, missing: dict[str, Missing]) -> None:
+    done, planned = sum(counts.values()), spec.get("evaluations")
+    if isinstance(planned, int) and done < planned and not spec.get("stopped"):
+        command = command_line(spec.get("command")) or "hwnas search …"
+        # Only `search` needs to be told; the quick start goes on by itself.
+        command = f"{command} --resume" if "search" in command.split() and "--resume" not in command.split() else command
+        missing["evaluations"] = Missing(f"This search is not finished: {done:,} of {planned:,} evaluations so far.", command)
+    if not front:
+        why = f"{counts.get('infeasible', 0):,} violate a constraint, {counts.get('failed', 0):,} failed"
+        nothing = (
+            f"The front is empty: of {plural(done, 'evaluated architecture')}, {why}."
+            if done
+            else "The front is empty: nothing has been evaluated yet."
+        )
+        missing["front"] = Missing(nothing)
+
+
+def _day(started: Iterable[str]) -> str:
+    """The day and the minute of the first evaluation."""
+    first = next(iter(started), "")
+    return first[:16].replace("T", " ") + " UTC" if len(first) >= 16 else first

@@ -1,0 +1,244 @@
+"""The page in a real browser, driven over Chromium's own debugging pipe: no further package is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwnas.report import write_report
+from hwnas.report.data import collect
+from hwnas.report.model import ReportData
+from hwnas.report.page import render
+from hwnas.run import Run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run", "--remote-debugging-pipe",
+)  # fmt: skip
+
+
+#: Chromium reads commands from descriptor 3 and answers on 4; the pipes are moved there past whatever has those numbers now.
+START = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for target, pipe in zip((3, 4), pipes):
+    os.dup2(pipe, target)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+class Browser:
+    """One tab. `events` holds what the browser reported since the last `goto`."""
+
+    def __init__(self, profile: Path) -> None:
+        inbox, self._to = os.pipe()
+        self._from, outbox = os.pipe()
+        start = [sys.executable, "-c", START, str(inbox), str(outbox), str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        self.process = subprocess.Popen(start, pass_fds=(inbox, outbox), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(inbox)
+        os.close(outbox)
+        self._buffer, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def _read(self, seconds: float = 30) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while b"\0" not in self._buffer:
+            if not select.select([self._from], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise TimeoutError("the browser does not answer")
+            piece = os.read(self._from, 1 << 20)
+            if not piece:
+                raise ConnectionError("the browser has gone")
+            self._buffer += piece
+        message, self._buffer = self._buffer.split(b"\0", 1)
+        return dict(json.loads(message))
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command and return its result."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return dict(answer["result"])
+            self.events.append(answer)
+
+    def goto(self, path: Path, width: int = 1280) -> None:
+        """Open a file and wait until it has loaded and drawn."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+        self.events.clear()
+        self.call("Page.navigate", url=path.as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._read())
+        self.settle()
+
+    def at(self, path: Path) -> None:
+        """Open a file unless it is open already: the library takes a second to load."""
+        if self.js("location.href") != path.as_uri() or self.js("innerWidth") != 1280:
+            self.goto(path)
+
+    def settle(self) -> None:
+        """Let everything be drawn that waits to be drawn."""
+        self.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))")
+
+    def js(self, expression: str) -> Any:
+        """The value of an expression in the page."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def complaints(self) -> list[str]:
+        """What a developer would see on the console: errors, warnings, anything printed, refused requests."""
+        methods = "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"
+        return [json.dumps(event["params"])[:500] for event in self.events if event.get("method") in methods]
+
+    def requests(self) -> list[str]:
+        """The addresses that were asked for, without those that hold their content themselves."""
+        asked = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        return [url for url in asked if not url.startswith(("data:", "blob:"))]
+
+    def close(self) -> None:
+        """End the browser, and nothing else."""
+        self.process.terminate()
+        self.process.wait(20)
+        os.close(self._to)
+        os.close(self._from)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(full_run: Run) -> Path:
+    return write_report(full_run.path)
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_the_page_opens_without_a_complaint_a_request_or_a_sideways_scroll(browser: Browser, page: Path, width: int) -> None:
+    browser.goto(page, width)
+    assert browser.complaints() == []
+    assert browser.requests() == [page.as_uri()]
+    assert browser.js("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_every_point_is_drawn(browser: Browser, page: Path, full_run: Run) -> None:
+    browser.at(page)
+    drawn = browser.js(
+        "[...document.querySelectorAll('#chart-front .scatterlayer .trace')].map((t) => t.querySelectorAll('.point').length)"
+    )
+    n = len(full_run.front())
+    baseline = len(Run.open(full_run.path / "baseline").front())
+    assert sorted(drawn[:4]) == sorted([240 - n, baseline, n, n])
+    assert browser.js("document.querySelectorAll('#chart-verification .scatterlayer .point').length") == n + 8
+    assert browser.js("document.querySelectorAll('#chart-course .scatterlayer .js-line').length") == 2
+
+
+def test_colours_follow_the_scheme_and_paper_is_light(browser: Browser, page: Path) -> None:
+    ink = "document.getElementById('chart-front')._fullLayout.font.color"
+    browser.at(page)
+    light = browser.js(ink)
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    browser.settle()
+    dark = browser.js(ink)
+    browser.js("window.dispatchEvent(new Event('beforeprint'))")
+    assert (browser.js(ink), browser.js("document.getElementById('chart-front')._fullLayout.width")) == (light, 680)
+    browser.js("window.dispatchEvent(new Event('afterprint'))")
+    browser.settle()
+    assert browser.js(ink) == dark != light
+    assert browser.js("document.getElementById('chart-front')._fullLayout.width") > 680
+    browser.call("Emulation.setEmulatedMedia", features=[])
+    assert browser.complaints() == []
+
+
+def test_hovering_shows_the_architecture_and_clicking_opens_it(browser: Browser, page: Path) -> None:
+    browser.at(page)
+    browser.js("document.getElementById('chart-front').scrollIntoView({behavior: 'instant'})")
+    browser.settle()
+    point = "document.querySelectorAll('#chart-front .scatterlayer .trace')[2].querySelectorAll('.point')[1].getBoundingClientRect()"
+    x, y = browser.js(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({point})")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    browser.settle()
+    assert "stage1: width" in browser.js("document.querySelector('#chart-front .hoverlayer').textContent")
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    browser.settle()
+    assert browser.js("document.getElementById('detail-1').hidden") is False
+    assert browser.js("document.activeElement.getAttribute('aria-controls')") == "detail-1"
+
+
+def test_figures_are_saved_and_reset_by_buttons(browser: Browser, page: Path, tmp_path: Path) -> None:
+    browser.at(page)
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    for kind in ("svg", "png"):
+        browser.js(f"document.querySelector('[data-of=front][data-action={kind}]').click()")
+    end = time.monotonic() + 20
+    while {path.name for path in tmp_path.iterdir()} != {"hwnas-front.svg", "hwnas-front.png"} and time.monotonic() < end:
+        browser.settle()
+    assert "<svg" in (tmp_path / "hwnas-front.svg").read_text()[:200]
+    assert (tmp_path / "hwnas-front.png").read_bytes().startswith(b"\x89PNG")
+    y = "document.getElementById('chart-front')._fullLayout.yaxis.range"
+    first = browser.js(y)
+    browser.js("document.querySelector('[data-of=front][data-action=all]').click()")
+    assert browser.js(y) != first
+    browser.js("document.querySelector('[data-of=front][data-action=reset]').click()")
+    assert browser.js(y) == first
+    assert browser.complaints() == []
+
+
+def test_headings_sort_by_keyboard_and_details_stay_with_their_point(browser: Browser, page: Path) -> None:
+    browser.at(page)
+    order = "[...document.querySelectorAll('tbody[id^=point-]')].map((b) => Number(b.id.slice(6)))"
+    count = len(browser.js(order))
+    assert browser.js("document.getElementById('detail-0').hidden") is True
+    browser.js("document.querySelectorAll('#table-points .sort')[2].focus()")
+    sorts = "document.querySelectorAll('#table-points thead th')[2].getAttribute('aria-sort')"
+    for expected, direction in ((list(range(count)), "ascending"), (list(range(count))[::-1], "descending")):
+        for kind in ("keyDown", "keyUp"):
+            browser.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+        assert browser.js(order) == expected
+        assert browser.js(sorts) == direction
+    assert browser.js("document.getElementById('detail-1').closest('tbody').id") == "point-1"
+
+
+def test_hostile_text_stays_text(browser: Browser, full_run: Run, tmp_path: Path, hostile: Callable[[ReportData], ReportData]) -> None:
+    path = tmp_path / "hostile.html"
+    path.write_text(render(hostile(collect(full_run, path))), encoding="utf-8")
+    browser.goto(path)
+    assert browser.complaints() == []
+    assert browser.requests() == [path.as_uri()]
+    assert browser.js("document.querySelectorAll('img, [onerror], [onmouseover]').length") == 0
+    assert browser.js("document.querySelectorAll('svg a').length") == 0
+    assert "alert(1)" in browser.js("document.querySelector('#chart-front .xtitle').textContent")
+
+
+def test_a_script_that_came_in_anyway_would_not_run(browser: Browser, page: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.html"
+    inserted = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></footer>"
+    broken.write_text(page.read_text(encoding="utf-8").replace("</footer>", inserted), encoding="utf-8")
+    browser.goto(broken)
+    assert browser.js("document.title") != "owned"
+    assert any("Content Security Policy" in complaint for complaint in browser.complaints())
