@@ -58,10 +58,11 @@ class Block:
         return self.stride == 1 and self.c_in == self.c_out
 
 
+#: For small images: cheap networks that get a good part of the images wrong, and networks of a hundred times the work that do not.
 SMALL = (
-    Stage(widths=(16, 24), depths=(1, 2), kernels=(3, 5), expansions=(2, 3, 4), stride=1),
-    Stage(widths=(24, 32, 40), depths=(1, 2, 3), kernels=(3, 5), expansions=(2, 3, 4), stride=2),
-    Stage(widths=(32, 48, 64), depths=(1, 2, 3), kernels=(3, 5), expansions=(2, 3, 4), stride=2),
+    Stage(widths=(8, 16, 24), depths=(1, 2), kernels=(3, 5), expansions=(1, 3, 6), stride=1),
+    Stage(widths=(8, 24, 48), depths=(1, 2, 3), kernels=(3, 5), expansions=(1, 3, 6), stride=2),
+    Stage(widths=(16, 48, 96), depths=(1, 2, 3), kernels=(3, 5), expansions=(1, 3, 6), stride=2),
 )
 
 
@@ -73,7 +74,7 @@ class MobileNetSpace(SearchSpace):
 
     name = "mobilenet"
 
-    def __init__(self, stages: Sequence[Stage], classes: int, channels: int, resolution: int, stem: int = 16, head: int = 128) -> None:
+    def __init__(self, stages: Sequence[Stage], classes: int, channels: int, resolution: int, stem: int = 8, head: int = 64) -> None:
         if classes < 2 or channels < 1 or stem < 1 or head < 1:
             raise InputError(
                 f"a MobileNet space needs classes >= 2 and positive channels, stem and head, got {classes}, {channels}, {stem}, {head}"
