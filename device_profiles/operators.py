@@ -170,9 +170,11 @@ def _macs(op: Operator) -> int:
         return out.size * math.prod(op.inputs[3].shape[1:])
     if kind == "ConvTranspose":
         return first.size * math.prod(second.shape[1:])
-    if kind in ("Gemm",):
+    if kind in ("Gemm", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearMatMul", "QGemm") and not first.shape:
+        return 0
+    if kind == "Gemm":
         return out.size * (first.shape[0] if op.attribute("transA", 0) else first.shape[-1])
-    if kind in ("MatMul", "MatMulInteger", "MatMulNBits", "GemmFloat8"):
+    if kind in ("MatMul", "MatMulInteger", "MatMulNBits"):
         return out.size * (first.shape[-2] if op.attribute("transA", 0) and len(first.shape) > 1 else first.shape[-1])
     if kind in ("QLinearMatMul", "QGemm"):
         return out.size * first.shape[-1]

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ from device_profiles.quantity import Quantity
 from hwnas.front import Archive, Front, hypervolume
 from hwnas.objectives import Floats, Objective, check_name, minimised
 from hwnas.storage import SCHEMA, Evaluation, Writer, dumps, from_text, holds_run, read_rows, reading, to_text
+
+if TYPE_CHECKING:
+    from hwnas.export import ExportReport
+    from predictors import NetworkPredictor
 
 Architecture = Sequence[int] | npt.NDArray[np.int64]
 
@@ -187,6 +191,25 @@ class Run:
             os.replace(partial, self.path / "front.json")
         except OSError as error:
             raise DeviceError(f"cannot write the front into {self.path}: {error.strerror}") from error
+
+    def verify(self, device: NetworkPredictor | None = None, **options: Any) -> dict[str, Any]:
+        """Measures the front again on this device and returns the verdict; see `hwnas.verify.verify`."""
+        from hwnas.finish import device_of
+        from hwnas.verify import verify
+
+        return verify(self, device_of(self) if device is None else device, **options)
+
+    def export(self, pick: str | int, path: str | Path) -> ExportReport:
+        """Writes one point of the front (`best`, `cheapest`, `knee`, `fastest` or its number) as ONNX; see `hwnas.export.export`."""
+        from hwnas.finish import export_pick
+
+        return export_pick(self, pick, path)
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Writes the report, one HTML page, and returns where it is; see `hwnas.report.write_report`."""
+        from hwnas.report import write_report
+
+        return write_report(self.path, None if out is None else Path(out))
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"

@@ -48,6 +48,9 @@ RANDOM_POINTS = 6
 SETTINGS = Protocol(block_ms=15.0, min_rounds=10, max_rounds=24, narrow=0.005)
 
 
+_SCORES = ("within_5", "within_10", "mape", "spearman", "kendall")
+
+
 @dataclass(frozen=True)
 class Checked:
     """One re-measured architecture: what was predicted, what was measured, and its accuracy as the search saw it."""
@@ -82,19 +85,29 @@ def verify(
     if "latency_ms" not in names:
         raise InputError(f"this run has no latency_ms to verify; its objectives are {', '.join(names)}")
     space = from_spec(run.spec["space"])
-    chosen = _chosen(run)
-    with RuntimeProcess(device.runtime["name"], device.runtime["threads"]) as runtime:
-        differing = differences(device_fingerprint(), runtime.fingerprint(), device.device, device.runtime)
+    chosen, here = _chosen(run), device.origin_["runtime"]
+    with RuntimeProcess(here["name"], here["threads"]) as runtime:
+        differing = differences(device_fingerprint(), runtime.fingerprint(), device.origin_["device"], here)
         if differing:
             raise InputError(f"this is not the device that was searched for ({'; '.join(differing)}); verify on that device")
         networks = [whole_network(space, arch, runtime) for arch, _ in chosen]
-        path = run.path / "verify.jsonl"
+        path = _measurements(run.path)
         Campaign(Plan((), tuple(networks)), path, runtime, settings=settings, budget_s=budget_s, progress=progress).run()
     checked = _checked(run, space, DeviceProfile.read(path), chosen)
     verdict = judge(run, checked)
     run.add_extras([(c.architecture, "latency_ms", c.measurement.latency_ms) for c in checked])
+    run.write_front()
     _write(run.path / "verify.json", verdict)
     return verdict
+
+
+def _measurements(folder: Path) -> Path:
+    """Where to measure into: on after an interruption, afresh after a verdict; what an earlier verification measured is kept."""
+    path = folder / "verify.jsonl"
+    if (folder / "verify.json").exists() and path.exists():
+        number = sum(1 for _ in folder.glob("verify.*.jsonl"))
+        path.rename(folder / f"verify.{number}.jsonl")
+    return path
 
 
 def _chosen(run: Run) -> list[tuple[Archs, str]]:
@@ -137,10 +150,11 @@ def judge(run: Run, checked: Sequence[Checked]) -> dict[str, Any]:
     scores = metrics(predicted, measured)
     violated = _violated(run, front)
     reasons = []
-    if scores["within_10"] < WITHIN_10:
-        reasons.append(f"{scores['within_10']:.0%} of the front is within 10 % of its prediction, {WITHIN_10:.0%} is wanted")
-    if len(front) >= 5 and scores["spearman"] < SPEARMAN:
-        reasons.append(f"measured and predicted order agree with a rank correlation of {scores['spearman']:.2f}, {SPEARMAN} is wanted")
+    within, spearman = scores["within_10"], scores["spearman"]
+    if within is None or within < WITHIN_10:
+        reasons.append(f"{within or 0:.0%} of the front is within 10 % of its prediction, {WITHIN_10:.0%} is wanted")
+    if len(front) >= 5 and spearman is not None and spearman < SPEARMAN:
+        reasons.append(f"measured and predicted order agree with a rank correlation of {spearman:.2f}, {SPEARMAN} is wanted")
     reasons += [f"{violation['constraint']} is violated: {violation['measured_ms']:.4g} ms measured" for violation in violated]
     inside = [c.predicted.low <= c.measurement.latency_ms.value <= c.predicted.high for c in front]
     return {
@@ -152,14 +166,10 @@ def judge(run: Run, checked: Sequence[Checked]) -> dict[str, Any]:
             }
             for c in checked
         ],
-        **{name: _finite(scores[name]) for name in ("within_5", "within_10", "mape", "spearman", "kendall")},
+        **{name: scores[name] for name in _SCORES},
         "coverage": float(np.mean(inside)), "repeat_ceiling": _ceiling(front), "violated": violated,
         "front_regret": _regret(run, checked),
     }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _violated(run: Run, front: Sequence[Checked]) -> list[dict[str, Any]]:
@@ -184,7 +194,7 @@ def _ceiling(front: Sequence[Checked]) -> dict[str, float | None]:
     even = np.array([protocol.estimate(c.measurement.samples_ms[::2]).value for c in front])
     odd = np.array([protocol.estimate(c.measurement.samples_ms[1::2]).value for c in front])
     scores = metrics(even, odd)
-    return {name: _finite(scores[name]) for name in ("within_5", "within_10", "mape", "spearman", "kendall")}
+    return {name: scores[name] for name in _SCORES}
 
 
 def _regret(run: Run, checked: Sequence[Checked]) -> float | None:

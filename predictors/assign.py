@@ -7,16 +7,23 @@ from collections.abc import Iterable
 from device_profiles.errors import InputError
 from device_profiles.operators import Network, Node
 
+#: Changes of layout that onnxruntime inserts before a kernel that wants another one than the kernel before it gives.
+INSERTED = ("nchwc.ReorderInput", "nchwc.ReorderOutput")
+
 
 def assign(executed: Network, parts: Iterable[str]) -> list[str]:
     """The part of every node of an executed network, in order.
 
     The nodes and values of the network as written were named `<part>/<something>`. A fused node mostly keeps the name of one that went into
-    it; a node that the runtime inserted does not, but its output, its weights, its producer or its consumer tell. Raises InputError
+    it; a node that the runtime inserted does not, but its reader, its output, its weights or its producer tell. Raises InputError
     for a node for which nothing tells: it would be left out of every price.
     """
     names = set(parts)
-    found = [_by_names(node, names) for node in executed.nodes]
+    found = [None if node.operator.kind in INSERTED else _by_names(node, names) for node in executed.nodes]
+    for index in range(len(executed.nodes) - 1, -1, -1):
+        if executed.nodes[index].operator.kind in INSERTED:
+            # Whether a value is brought into another layout is decided by who reads it, not by who made it.
+            found[index] = _consumer(executed, index, found) or _by_names(executed.nodes[index], names)
     producer = {value: index for index, node in enumerate(executed.nodes) for value in node.outputs}
     for index, node in enumerate(executed.nodes):  # in running order, so that a producer is known before its consumer
         if found[index] is None and node.inputs and node.inputs[0] in producer:

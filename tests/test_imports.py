@@ -42,7 +42,9 @@ def test_no_pickle_and_no_relative_imports() -> None:
             assert not any(levels), file
 
 
-@pytest.mark.parametrize(("package", "never"), [("device_profiles", {"torch", "sklearn", "xgboost", "scipy", "pandas"}), ("predictors", {"torch"})])
+@pytest.mark.parametrize(
+    ("package", "never"), [("device_profiles", {"torch", "sklearn", "xgboost", "scipy", "pandas"}), ("predictors", {"torch"})]
+)
 def test_packages_below_never_name_what_only_the_top_needs(package: str, never: set[str]) -> None:
     for file in (ROOT / package).rglob("*.py"):
         assert not imported(file) & never, file

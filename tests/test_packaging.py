@@ -50,7 +50,9 @@ def test_wheel_runs_in_an_environment_with_only_its_base_dependencies(wheel: Pat
     script = str(tmp_path / "env" / "bin" / "hwnas")
     shown = subprocess.run([script, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "quickstart" in shown.stdout
-    refused = subprocess.run([script, "train", "--space", "mobilenet-small", "--data", "digits"], capture_output=True, text=True, cwd=tmp_path)
+    refused = subprocess.run(
+        [script, "train", "--space", "mobilenet-small", "--data", "digits"], capture_output=True, text=True, cwd=tmp_path
+    )
     assert refused.returncode == 2
     assert "hwnas[train]" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1

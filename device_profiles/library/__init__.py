@@ -14,10 +14,6 @@ def library_profiles() -> list[dict[str, Any]]:
     found = []
     for path in sorted(Path(str(files(__name__))).glob("*.jsonl")):
         profile = DeviceProfile.read(path)
-        found.append(
-            {
-                "name": profile.device_name, "path": str(path), "operators": len(profile.operators()),
-                "networks": len(profile.networks()), "created": profile.header["created"],
-            }  # fmt: skip
-        )
+        counts = {"operators": len(profile.operators()), "networks": len(profile.networks())}
+        found.append({"name": profile.device_name, "path": str(path), **counts, "created": profile.header["created"]})
     return found

@@ -63,3 +63,18 @@ def test_what_onnxruntime_really_runs(space: SimpleNamespace) -> None:
             assert found.pop("head") == 5  # convolution, pool, reorder, flatten, classifier
             assert set(found.values()) == {3}
             assert len(found) == len(space.blocks(arch))
+
+
+def test_a_change_of_layout_belongs_to_the_part_that_reads_it() -> None:
+    tensor = Tensor((1, 8, 4, 4))
+
+    def node(kind: str, name: str, value: str, result: str) -> Node:
+        return Node(Operator(kind, (tensor,), (tensor,)), name, (value,), (result,))
+
+    nodes = (
+        node("nchwc.Conv", "a/conv", "x", "t0"),
+        node("nchwc.ReorderOutput", "ReorderOutput", "t0", "a/relu.out"),  # made for b: it exists only when b wants it
+        node("nchwc.Conv", "b/conv", "a/relu.out", "t1"),
+        node("nchwc.ReorderOutput", "ReorderOutput_1", "t1", "b/out"),  # nobody reads it: it is a result of b
+    )
+    assert assign(Network(nodes, {"x": tensor}, ("b/out",)), ["a", "b"]) == ["a", "b", "b", "b"]

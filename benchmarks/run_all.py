@@ -1,0 +1,22 @@
+"""Every benchmark, one after the other; nothing else should run meanwhile.
+
+python benchmarks/run_all.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = ("startup.py", "cost_table.py", "quickstart.py")
+
+
+def main() -> None:
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).with_name(name))], check=True)
+
+
+if __name__ == "__main__":
+    main()

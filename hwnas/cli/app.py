@@ -1,0 +1,24 @@
+"""The commands. Each parses its arguments, calls the API and shows the result; what is heavy is imported when it is needed."""
+
+from __future__ import annotations
+
+import typer
+
+from hwnas.cli import listing, measure, walk
+from hwnas.cli.explore import search, train
+from hwnas.cli.finish import export, report, verify
+
+app = typer.Typer(
+    name="hwnas",
+    help="Which network should I deploy on this device, and what exactly will it cost there?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+for _command in (
+    walk.quickstart, measure.profile, measure.fit, measure.predict, train, search, verify, export, report,
+    listing.devices, listing.spaces, listing.algorithms,
+):  # fmt: skip
+    app.command()(_command)

@@ -1,0 +1,57 @@
+"""`devices`, `spaces`, `algorithms`: what is there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hwnas.cli.show import emit, say
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def devices(json: Json = False) -> None:
+    """This device, the runtimes that can be measured on it, and the profiles that came with hwnas."""
+    from device_profiles.fingerprint import device_fingerprint
+    from device_profiles.library import library_profiles
+    from device_profiles.runtimes import RUNTIMES
+
+    here, shipped = device_fingerprint(), library_profiles()
+    if json:
+        emit({"here": here, "runtimes": RUNTIMES, "library": shipped})
+        return
+    say(f"this device: {here['cpu']}, {here['cores']} cores, {here['memory_mb']} MB, {' '.join(here['isa'])}")
+    for name, text in RUNTIMES.items():
+        say(f"runtime {name}: {text}")
+    for entry in shipped:
+        say(f"{entry['name']}: {entry['operators']} operators, {entry['networks']} networks, measured {entry['created']}")
+    if not shipped:
+        say("no profiles came with hwnas; make one with: hwnas profile --space mobilenet-small --out P.jsonl")
+
+
+def spaces(json: Json = False) -> None:
+    """The search spaces."""
+    from hwnas.spaces import SPACES, load
+
+    rows: list[dict[str, Any]] = []
+    for name, text in SPACES.items():
+        space = load(name)
+        rows.append({"name": name, "architectures": space.size, "choices": len(space.choices), "about": text})
+    if json:
+        emit({"spaces": rows})
+        return
+    for row in rows:
+        say(f"{row['name']}: {row['about']} ({row['choices']} choices, {row['architectures']:,} architectures)")
+
+
+def algorithms(json: Json = False) -> None:
+    """The search algorithms and the training strategies."""
+    from hwnas.search.algorithms import ALGORITHMS
+
+    rows = [{"name": name, "about": kind.description, "paper": kind.paper} for name, kind in ALGORITHMS.items()]
+    if json:
+        emit({"algorithms": rows})
+        return
+    for row in rows:
+        say(f"{row['name']}: {row['about']} [{row['paper']}]")

@@ -1,0 +1,101 @@
+"""What follows a search: the device and the super-network of a run, test scores of its front, and the files to deploy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from device_profiles.errors import InputError, unknown
+from device_profiles.quantity import Quantity
+from hwnas.report.picks import ONE_POINT, choose
+from hwnas.run import Run
+from hwnas.spaces import from_spec
+
+if TYPE_CHECKING:
+    from hwnas.accuracy import SupernetAccuracy
+    from hwnas.export import ExportReport
+    from predictors import NetworkPredictor
+
+#: Points of a front that have a name; a number is the position along the front, from the cheapest.
+PICKS = ("best", "cheapest", "knee", "fastest")
+
+
+def device_of(run: Run, path: str | os.PathLike[str] | None = None) -> NetworkPredictor:
+    """The predictor that the run was searched with, from where it was then or from `path`. Raises InputError when it is not there."""
+    import predictors
+
+    recorded = (run.spec.get("device") or {}).get("path")
+    path = recorded if path is None else path
+    if path is None:
+        raise InputError(f"{run.path} does not say where its device.json is; name it with --device")
+    return predictors.load(path)
+
+
+def accuracy_of(run: Run) -> SupernetAccuracy:
+    """The accuracy that the run was searched with. Raises InputError when the super-network or the images are not where they were."""
+    from hwnas.accuracy import load_accuracy
+
+    recorded = (run.spec.get("supernet") or {}).get("path")
+    if recorded is None:
+        raise InputError(f"{run.path} was not searched with a super-network, so there are no weights")
+    return load_accuracy(recorded)
+
+
+def score_front(run: Run, accuracy: SupernetAccuracy) -> None:
+    """Adds what reports show of the front and no search may see: accuracy on the test images, MACs and parameters."""
+    front = run.front()
+    if not len(front):
+        return
+    space = from_spec(run.spec["space"])
+    items: list[tuple[Sequence[int], str, Quantity]] = []
+    for arch, value, low, high in zip(front.architectures.tolist(), *accuracy.test(front.architectures), strict=True):
+        network = space.network(arch)
+        items.append((arch, "test_accuracy", Quantity(float(value), float(low), float(high), "measured")))
+        items += [(arch, name, exact(number)) for name, number in (("macs", network.macs), ("params", network.params))]
+    run.add_extras(items)
+    run.write_front()
+
+
+def exact(number: float) -> Quantity:
+    """A number that is counted, not measured."""
+    return Quantity(float(number), float(number), float(number), "modelled")
+
+
+def pick(run: Run, which: str | int) -> tuple[int, ...]:
+    """The architecture of a named point of the front (`PICKS`), or of a position from 0, the cheapest.
+
+    Raises InputError for anything else, and for an empty front.
+    """
+    front = run.front()
+    if not len(front):
+        raise InputError(f"the front of {run.path} is empty; there is nothing to pick")
+    text = str(which)
+    if text.lstrip("-").isdigit():
+        if not 0 <= int(text) < len(front):
+            raise InputError(f"there is no point {text} on the front; it has points 0 to {len(front) - 1}")
+        return front[int(text)].architecture
+    gain = front.directions.index("max") if "max" in front.directions else None
+    gains = [0.0] * len(front) if gain is None else front.values[:, gain].tolist()
+    chosen = choose(gains, ONE_POINT, front.knee_index())
+    if text not in chosen:
+        raise unknown("pick", text, [*chosen, "a number"])
+    return front[chosen[text]].architecture
+
+
+def export_pick(run: Run, which: str | int, path: str | os.PathLike[str]) -> ExportReport:
+    """Writes one point of the front as ONNX, with the super-network and the images that the run was searched with."""
+    from hwnas.export import export
+
+    accuracy = accuracy_of(run)
+    return export(accuracy.supernet, pick(run, which), Path(path), dataset=accuracy.dataset)
+
+
+def recorded(device: NetworkPredictor, device_path: Path, accuracy: SupernetAccuracy, supernet_path: Path) -> dict[str, Any]:
+    """What a run's spec says about where its numbers come from; `device_of` and `accuracy_of` find it there again."""
+    return {
+        "device": {"name": device.device_name_, "path": str(device_path.resolve()), **device.origin_},
+        "supernet": {"path": str(supernet_path.resolve())},
+        "data": accuracy.dataset.summary(),
+    }

@@ -1,0 +1,155 @@
+"""Layers of which a part can be used: the first channels, the centre of the kernel.
+
+Slicing channels follows Slimmable Neural Networks (Yu et al., ICLR 2019), the kernel's centre Once-for-All (Cai et al., ICLR 2020,
+section 3.2). Weights are left uninitialised: see `hwnas.supernet.initialise`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from device_profiles.errors import InputError
+
+
+class ElasticConv2d(nn.Module):
+    """A convolution without bias that uses the first input and output channels and the centre of its kernel.
+
+    `weight` is `(c_out, c_in, kernel, kernel)`, for a depthwise convolution `(c_out, 1, kernel, kernel)`; `kernel // 2` zeros pad every
+    side.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int = 1, depthwise: bool = False) -> None:
+        super().__init__()
+        if kernel % 2 == 0:
+            raise InputError(f"an elastic convolution needs an odd kernel, got {kernel}")
+        self.stride, self.depthwise = stride, depthwise
+        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
+        self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
+
+    def select(self, c_in: int, c_out: int, kernel: int) -> None:
+        """Uses this many channels and this kernel from now on."""
+        self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
+
+    def extra_repr(self) -> str:
+        """Shown by `print`: what there is, and what is in use."""
+        return f"{tuple(self.weight.shape)}, using c_in={self.c_in}, c_out={self.c_out}, kernel={self.kernel}, stride={self.stride}"
+
+    def selected(self) -> torch.Tensor:
+        """The weights in use, `(c_out, c_in or 1, kernel, kernel)`: a view."""
+        border = (self.weight.shape[-1] - self.kernel) // 2
+        inner = slice(border, border + self.kernel)
+        return self.weight[: self.c_out, : 1 if self.depthwise else self.c_in, inner, inner]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(x, self.selected(), None, self.stride, self.kernel // 2, 1, self.c_in if self.depthwise else 1)
+
+    def build(self) -> nn.Conv2d:
+        """A plain layer with a copy of the weights in use."""
+        groups = self.c_in if self.depthwise else 1
+        conv = nn.Conv2d(self.c_in, self.c_out, self.kernel, self.stride, self.kernel // 2, 1, groups, bias=False)
+        conv.weight = nn.Parameter(self.selected().detach().clone(memory_format=torch.channels_last))
+        return conv
+
+
+class ElasticBatchNorm2d(nn.Module):
+    """Batch-norm of the first channels. Scale and shift are shared by all sub-nets; statistics belong to one sub-net.
+
+    In training mode a batch is normalised by its own statistics and nothing is remembered. `begin`, forward passes, `end` collect the
+    statistics that eval mode uses.
+    """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        # Not in checkpoints: they describe the sub-net calibrated last, not the shared weights.
+        self.register_buffer("mean", torch.zeros(channels), persistent=False)
+        self.register_buffer("variance", torch.ones(channels), persistent=False)
+        self.eps, self.channels, self.count, self.collecting = eps, channels, 0, False
+
+    def select(self, channels: int) -> None:
+        """Uses this many channels from now on."""
+        self.channels = channels
+
+    def extra_repr(self) -> str:
+        """Shown by `print`: what there is, and what is in use."""
+        return f"{len(self.weight)}, using {self.channels}"
+
+    def begin(self) -> None:
+        """Starts to collect statistics."""
+        self.count, self.collecting = 0, True
+
+    def end(self) -> None:
+        """Stops to collect statistics."""
+        self.collecting = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n = self.channels
+        weight, bias = self.weight[:n], self.bias[:n]
+        if self.collecting:
+            return self._collect(x, weight, bias)
+        if self.training:
+            return F.batch_norm(x, None, None, weight, bias, True, 0.0, self.eps)
+        return F.batch_norm(x, self.mean[:n], self.variance[:n], weight, bias, False, 0.0, self.eps)
+
+    def _collect(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """Normalises the batch by its own statistics and merges these, by count, into those of the batches before."""
+        mean, variance = torch.zeros_like(weight), torch.zeros_like(weight)
+        result = F.batch_norm(x, mean, variance, weight, bias, True, 1.0, self.eps)  # momentum 1: mean and variance of this batch
+        new = x.numel() // x.shape[1]
+        variance.mul_((new - 1) / new)  # torch remembers the unbiased variance but normalises by the biased one
+        if self.count:  # the parallel algorithm of Chan, Golub and LeVeque (1979)
+            old_mean, old_variance, share = self.mean[: self.channels], self.variance[: self.channels], new / (self.count + new)
+            delta = mean - old_mean
+            variance = torch.lerp(old_variance, variance, share) + delta.square() * share * (1 - share)
+            mean = torch.lerp(old_mean, mean, share)
+        self.mean[: self.channels], self.variance[: self.channels] = mean, variance
+        self.count += new
+        return result
+
+    def build(self) -> nn.BatchNorm2d:
+        """A plain layer with copies of scale, shift and statistics in use."""
+        norm = nn.BatchNorm2d(self.channels, self.eps)
+        n = self.channels
+        with torch.no_grad():
+            norm.weight.copy_(self.weight[:n])
+            norm.bias.copy_(self.bias[:n])
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(self.mean[:n])
+        norm.running_var.copy_(self.variance[:n])
+        return norm
+
+
+class ElasticLinear(nn.Module):
+    """A fully connected layer with bias that uses the first input and output features; `weight` is `(f_out, f_in)`."""
+
+    def __init__(self, f_in: int, f_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(f_out, f_in))
+        self.bias = nn.Parameter(torch.zeros(f_out))
+        self.f_in, self.f_out = f_in, f_out
+
+    def select(self, f_in: int, f_out: int) -> None:
+        """Uses this many features from now on."""
+        self.f_in, self.f_out = f_in, f_out
+
+    def extra_repr(self) -> str:
+        """Shown by `print`: what there is, and what is in use."""
+        return f"{tuple(self.weight.shape)}, using f_in={self.f_in}, f_out={self.f_out}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight[: self.f_out, : self.f_in], self.bias[: self.f_out])
+
+    def build(self) -> nn.Linear:
+        """A plain layer with copies of the weights in use."""
+        linear = nn.Linear(self.f_in, self.f_out)
+        with torch.no_grad():
+            linear.weight.copy_(self.weight[: self.f_out, : self.f_in])
+            linear.bias.copy_(self.bias[: self.f_out])
+        return linear

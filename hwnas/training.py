@@ -1,0 +1,39 @@
+"""`hwnas.train`: from a space and images to a super-network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hwnas import data as images
+from hwnas.data import Dataset
+from hwnas.spaces.base import SearchSpace
+
+if TYPE_CHECKING:
+    from hwnas.supernet import Supernet
+
+
+def as_share(update: Callable[[float, str], None]) -> Callable[[int, int, Mapping[str, float]], None]:
+    """The progress of a training, (step, steps, numbers), as a share and a message for a progress bar."""
+
+    def progress(step: int, total: int, numbers: Mapping[str, float]) -> None:
+        update(step / total, f"epoch {numbers['epoch']:.0f}, loss {numbers['loss']:.3f}, train accuracy {numbers['train_accuracy']:.1%}")
+
+    return progress
+
+
+def train(
+    space: SearchSpace, data: str | os.PathLike[str] | Dataset, *, strategy: str = "sandwich", out: str | os.PathLike[str], **options: Any
+) -> Supernet:
+    """Trains the super-network of `space` and keeps its checkpoints in the folder `out`.
+
+    `data`: a data set, or what `hwnas.data.load` takes, resized to the space. `options` are those of `hwnas.supernet.train.train`:
+    `epochs`, `seed`, `resume`, `progress`, ... Raises InputError for data that do not fit the space and for wrong options.
+    """
+    from hwnas.supernet.train import train as run
+
+    dataset = data if isinstance(data, Dataset) else images.load(data, resolution=space.input_shape[1])
+    supernet = run(space, dataset, strategy=strategy, out=out, **options)
+    supernet.dataset = dataset
+    return supernet
