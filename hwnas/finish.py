@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from device_profiles.errors import InputError, unknown
 from device_profiles.quantity import Quantity
@@ -90,12 +90,3 @@ def export_pick(run: Run, which: str | int, path: str | os.PathLike[str]) -> Exp
 
     accuracy = accuracy_of(run)
     return export(accuracy.supernet, pick(run, which), Path(path), dataset=accuracy.dataset)
-
-
-def recorded(device: NetworkPredictor, device_path: Path, accuracy: SupernetAccuracy, supernet_path: Path) -> dict[str, Any]:
-    """What a run's spec says about where its numbers come from; `device_of` and `accuracy_of` find it there again."""
-    return {
-        "device": {"name": device.device_name_, "path": str(device_path.resolve()), **device.origin_},
-        "supernet": {"path": str(supernet_path.resolve())},
-        "data": accuracy.dataset.summary(),
-    }

@@ -20,8 +20,9 @@ from device_profiles.errors import InputError
 from device_profiles.profile import DeviceProfile
 from device_profiles.runtimes import RuntimeProcess
 from hwnas import data, profiling, spaces
-from hwnas.finish import PICKS, pick, recorded, score_front
+from hwnas.finish import PICKS, pick, score_front
 from hwnas.objectives import as_objective
+from hwnas.provenance import provenance
 from hwnas.report import write_report
 from hwnas.run import Run
 from hwnas.search.progress import Progress
@@ -97,7 +98,7 @@ def _supernet(out: Path, space: SearchSpace, images: data.Dataset, seed: int, le
 
 def _search(out: Path, scorer: Any, device: Any, seed: int, ledger: Ledger, say: Say, bar: Bar) -> Run:
     space = scorer.supernet.space
-    spec = {**recorded(device, out / "device.json", scorer, out / "supernet"), "command": sys.argv}
+    spec = {**provenance([scorer, device.latency_ms]), "command": sys.argv}
     with ledger.phase("price the space"), bar("tabling the prices of the space"):
         objectives = [as_objective(scorer, space), as_objective(device.latency_ms, space)]
 

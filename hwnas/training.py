@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas import data as images
@@ -35,5 +36,5 @@ def train(
 
     dataset = data if isinstance(data, Dataset) else images.load(data, resolution=space.input_shape[1])
     supernet = run(space, dataset, strategy=strategy, out=out, **options)
-    supernet.dataset = dataset
+    supernet.dataset, supernet.folder = dataset, Path(out).resolve()
     return supernet

@@ -35,6 +35,8 @@ class NetworkPredictor:
     doubt_: Doubt
     device_name_: str
     origin_: dict[str, Any]
+    #: Where it was saved or loaded last.
+    path_: Path | None = None
 
     def fit(self, profile: DeviceProfile) -> NetworkPredictor:
         """Learns from the measured operators and whole networks of a profile.

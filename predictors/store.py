@@ -41,6 +41,7 @@ def save(predictor: NetworkPredictor, path: str | os.PathLike[str]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    predictor.path_ = target.resolve()
 
 
 def load(path: str | os.PathLike[str], known: Iterable[str] = ()) -> NetworkPredictor:
@@ -62,11 +63,13 @@ def load(path: str | os.PathLike[str], known: Iterable[str] = ()) -> NetworkPred
     if content.get("features") != list(FEATURES):
         raise InputError(f"{source}: made by a version of hwnas that describes operators differently; make it again with `hwnas fit`")
     try:
-        return _predictor(content)
+        predictor = _predictor(content)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError(f"{source}: not a complete device.json ({type(error).__name__}: {str(error)[:80]})") from error
+    predictor.path_ = source.resolve()
+    return predictor
 
 
 def checksum(content: dict[str, Any]) -> str:

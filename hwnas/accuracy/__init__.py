@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from device_profiles.errors import InputError
@@ -42,6 +43,7 @@ def load_accuracy(checkpoint: str | os.PathLike[str], data: str | os.PathLike[st
     from hwnas.supernet.checkpoint import load
 
     supernet, metadata = load(checkpoint)
+    supernet.folder = Path(checkpoint).resolve()
     record = metadata["data"]
     dataset = images.load(record["spec"] if data is None else data, resolution=record["resolution"], seed=record["seed"])
     if dataset.sha256 != record["sha256"]:

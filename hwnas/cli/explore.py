@@ -72,7 +72,7 @@ def search(
     import hwnas
     import predictors
     from hwnas.accuracy import load_accuracy
-    from hwnas.finish import recorded, score_front
+    from hwnas.finish import score_front
 
     predictor = predictors.load(device)
     scorer = load_accuracy(supernet, data)
@@ -83,7 +83,7 @@ def search(
             raise unknown("objective", name, known)
     if not names:
         raise InputError(f"--objectives names nothing; there is {', '.join(known)}")
-    spec = {**recorded(predictor, device, scorer, supernet), "command": sys.argv}
+    spec = {"command": sys.argv}
     space = scorer.supernet.space
     with bar(f"searching {space.name}") as update:
         run = hwnas.search(

@@ -11,6 +11,7 @@ import numpy as np
 
 from device_profiles.errors import InputError, unknown
 from hwnas.objectives import Constraint, Floats, as_constraints, as_objectives
+from hwnas.provenance import provenance
 from hwnas.run import Run
 from hwnas.search.algorithms import ALGORITHMS, make
 from hwnas.search.base import Optimiser, Problem
@@ -46,7 +47,8 @@ def search(
 
     `objectives`: what `as_objective` takes. `constraints`: texts such as "latency_ms <= 20". `evaluations`: how many different
     architectures may be evaluated; those that violate a constraint on a cheap objective count, but cost nothing more. `seed`: drawn and
-    recorded when not given. `progress` is called after every commit. `extra_spec`: more keys for the run's spec (`device`, `command`, ...);
+    recorded when not given. `progress` is called after every commit. The spec records where the objectives come from (`hwnas.provenance`);
+    `extra_spec`: more keys for the run's spec (`device`, `command`, ...);
     all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
 
     With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` may be raised, the
@@ -57,7 +59,9 @@ def search(
     at the end, when none was usable: the run is kept then.
     Raises DeviceError when the disk refuses.
     """
-    problem, spec = _prepare(space, objectives, constraints, algorithm, evaluations, seed, options or {}, extra_spec or {})
+    given = list(objectives) if isinstance(objectives, Iterable) and not isinstance(objectives, str) else objectives
+    extra = {**(provenance(given) if isinstance(given, list) else {}), **(extra_spec or {})}
+    problem, spec = _prepare(space, given, constraints, algorithm, evaluations, seed, options or {}, extra)
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class Supernet(nn.Module):
 
     #: The images that it was trained on, when it was trained here.
     dataset: Dataset | None = None
+    #: The folder of its checkpoint, when it has one.
+    folder: Path | None = None
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
