@@ -25,11 +25,10 @@ def quickstart(
     need("plotly", "jinja2", extra="report")
     from hwnas.quickstart import walk
 
+    # The walk is done whatever its verdict is; `hwnas verify` is the command whose exit status is the verdict.
     summary = walk(out, seed=seed, say=_quiet if json else say, bar=bar)
     if json:
         emit(summary)
-    if summary["verdict"] != "pass":
-        raise typer.Exit(1)
 
 
 def _quiet(text: str) -> None:
