@@ -19,7 +19,7 @@ import numpy as np
 from common import interleaved, save, spread, table
 
 from device_profiles.profile import DeviceProfile
-from device_profiles.runtimes import RuntimeProcess, lowering
+from device_profiles.runtimes import RuntimeProcess
 from hwnas import profiling, spaces
 from predictors import NetworkPredictor
 
@@ -36,7 +36,7 @@ def main() -> None:
         with RuntimeProcess() as runtime:
             profiling.profile(profiling.plan_space(space, runtime), profile, runtime, budget_s=40)
     device = NetworkPredictor().fit(DeviceProfile.read(profile))
-    with lowering(device.runtime["name"], device.runtime["threads"]) as lower:
+    with device.lowering() as lower:
         compiled = device.compile(space, lower)
         deviation = compiled.check(lower, CHECKED, np.random.default_rng(1))
     archs = space.sample(BATCH, np.random.default_rng(0))
