@@ -47,12 +47,12 @@ class Protocol:
     `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
     """
 
-    block_ms: float = 10.0
+    block_ms: float = 5.0
     warmup_calls: int = 3
     min_calls: int = 5
     max_calls: int = 5000
     min_rounds: int = 6
-    max_rounds: int = 24
+    max_rounds: int = 60
     narrow: float = 0.006
     call_us: float = 200.0
     max_copies: int = 32
