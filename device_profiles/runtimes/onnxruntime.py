@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +97,6 @@ class Runtime:
                 binding.bind_output(output.name, "cpu")
         return Session(session, lambda: session.run_with_iobinding(binding))
 
-    def run(self, model: bytes, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """The outputs of one run, for comparing numerics."""
-        session = ort.InferenceSession(model, self._options(optimise=True), providers=["CPUExecutionProvider"])
-        return list(session.run(None, dict(inputs)))
-
 
 def feeds(session: Any) -> dict[str, npt.NDArray[Any]]:
     """Random inputs of the right shapes (always the same): normal floats, and zeros for integers, which are legal as indices."""
@@ -139,11 +133,3 @@ def time_calls(call: Callable[[], object], warmup: int, block_ns: int, min_calls
         if enabled:
             gc.enable()
     return np.array(times, dtype=np.int64)
-
-
-def peak_memory_bytes() -> int:
-    """The largest resident memory of this process so far, in bytes (Linux)."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/{os.getpid()}/status has no VmHWM line")

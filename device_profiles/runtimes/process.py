@@ -167,7 +167,7 @@ class RuntimeProcess:
 def lowering(runtime: str = "onnxruntime", threads: int = 1) -> Iterator[Callable[[Network | bytes], Network]]:
     """A function from a network (or an ONNX model's bytes) to the network that the runtime executes for it.
 
-    Asks one child process, kept for the whole block; networks of equal structure are asked for once.
+    Asks one child process, kept for the whole block.
     """
     from device_profiles import onnx_io
 
