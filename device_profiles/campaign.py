@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles import protocol
+from device_profiles.drift import Drift, drift
 from device_profiles.errors import InputError
 from device_profiles.fingerprint import device_fingerprint, differences
 from device_profiles.items import Item, background_items, by_key, plan_items
@@ -42,6 +43,12 @@ _FIRST = 8
 
 #: Sessions are freed after every block once the loaded models exceed this.
 _LOADED_BYTES = 1 << 30
+
+#: At most this share of a budget is spent on rounds of nothing but canaries.
+_PRELUDE_SHARE = 0.05
+
+#: Rounds between two looks at whether an item is done, and the drift over its rounds up to which it may be done early.
+_LOOK_EVERY, _CALM = 3, 0.02
 
 #: Rounds that a result needs at the very least when the budget ends.
 _LEAST_ROUNDS = 3
@@ -87,6 +94,7 @@ class Campaign:
         journal_path = self.path.with_name(self.path.name + ".journal")
         with Appender(self.path) as self.profile, Appender(journal_path) as self.journal:
             done = self._open_profile()
+            self._earlier = DeviceProfile.read(self.path).canary_windows() if self.profile.lines else {}
             everything = plan_items(self.plan, self.settings)
             items = [item for item in everything if item.key not in done]
             background = background_items()
@@ -123,29 +131,34 @@ class Campaign:
             item = items.get(line["key"])
             if item is not None and item.copies == line["copies"]:
                 item.rounds.append(line["ms"])
-                item.drifts.append(line["drift"])
+                item.numbers.append(line["round"])
 
     def _rounds(self, items: list[Item], background: list[Item]) -> list[Item]:
         """Rounds over all items until each is done or the budget is spent; returns the items that it left unfinished."""
         rng = np.random.default_rng(len(self.journal.lines))
-        self._target = self._affordable_rounds(len(items))
         pending, active = deque(items), list[Item]()
-        floor, least = background[0], min(_LEAST_ROUNDS, self.settings.min_rounds)
+        self._background, least = background, min(_LEAST_ROUNDS, self.settings.min_rounds)
+        self._number = max((n for item in [*items, *background] for n in item.numbers), default=-1) + 1
+        enough = (1 - _PRELUDE_SHARE) * self._left() if self.budget_s is not None else 0.0
+        while len(background[0].rounds) < self.settings.prelude_rounds and self._left() > enough:
+            self._round([], rng)
+            self.progress(0.0, "learning what this device does at its best")
+        self._target = self._affordable_rounds(len(items))
         while (active or pending) and self._left() > 0:
             self._admit(active, pending)
             # Before the round, not after it: what an interrupted session had completed is written now, not measured again.
-            active = self._write_finished(active, floor, self._target)
+            active = self._write_finished(active, self._target)
             if active:
-                self._round(active, background, rng)
+                self._round(active, rng)
             self._report(len(items), active, pending)
-        return [*self._write_finished(active, floor, least), *pending]
+        return [*self._write_finished(active, least), *pending]
 
-    def _write_finished(self, active: list[Item], floor: Item, enough: int) -> list[Item]:
+    def _write_finished(self, active: list[Item], enough: int) -> list[Item]:
         """Writes the items that are done or have `enough` rounds; returns those that go on."""
         going_on = []
         for item in active:
             if not item.failed and (self._is_done(item) or len(item.rounds) >= enough):
-                self._write(item, floor)
+                self._write(item)
             elif not item.failed:
                 going_on.append(item)
         return going_on
@@ -171,17 +184,17 @@ class Campaign:
             active.append(pending.popleft())
             owed += each
 
-    def _round(self, active: list[Item], background: list[Item], rng: np.random.Generator) -> None:
-        for item in background:
-            self._block(item, 0.0)
-        drift = float(np.mean([item.rounds[-1][0] / min(r[0] for r in item.rounds) for item in background[1:]])) - 1.0
+    def _round(self, active: list[Item], rng: np.random.Generator) -> None:
+        for item in self._background:
+            self._block(item)
         for index in rng.permutation(len(active)):
             try:
-                self._block(active[index], drift)
+                self._block(active[index])
             except (RuntimeFailure, RuntimeCrash) as error:
                 self._write_failure(active[index], str(error))
+        self._number += 1
 
-    def _block(self, item: Item, drift: float) -> None:
+    def _block(self, item: Item) -> None:
         """Times one block of one item and writes it into the journal."""
         if item.handle is None or item.handle[0] != self.runtime.generation:
             started, model = time.monotonic(), item.model()
@@ -194,9 +207,9 @@ class Campaign:
             item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls
         )
         self._timed_s += float(times.sum()) / 1e9
-        item.rounds.append(protocol.block_summary(times))
-        item.drifts.append(drift)
-        self.journal.append({"key": item.key, "copies": item.copies, "ms": item.rounds[-1], "drift": round(drift, 5)})
+        item.rounds.append(protocol.block_summary(times, s.window_us))
+        item.numbers.append(self._number)
+        self.journal.append({"key": item.key, "copies": item.copies, "round": self._number, "ms": item.rounds[-1]})
         self._blocks.add(time.monotonic() - started)
         if self._loaded_bytes > _LOADED_BYTES:
             self._unload(item)
@@ -208,22 +221,27 @@ class Campaign:
         item.handle = None
 
     def _is_done(self, item: Item) -> bool:
+        """Enough rounds; or, looked at now and then, a narrow interval found while the canaries were at their best."""
         count = len(item.rounds)
-        return count >= self._target or (count >= self.settings.min_rounds and item.half_width < self.settings.narrow)
+        if count >= self._target or count < self.settings.min_rounds or (count - self.settings.min_rounds) % _LOOK_EVERY:
+            return count >= self._target
+        return item.half_width < self.settings.narrow and self._drift(item).ratio < 1 + _CALM
+
+    def _drift(self, item: Item) -> Drift:
+        return drift(self._background[1:], item.numbers, self._earlier)
 
     def _report(self, total: int, active: list[Item], pending: deque[Item]) -> None:
         done = total - len(active) - len(pending)
         partly = sum(len(item.rounds) for item in active) / self._target
         self.progress((done + partly) / total, f"{done} of {total} measured")
 
-    def _write(self, item: Item, floor: Item) -> None:
-        raw = np.array(item.rounds)
-        fastest = np.argsort(raw[:, 0], kind="stable")[: max(2, len(raw) // 4)]
-        notes = protocol.warnings(raw, float(np.mean(np.array(item.drifts)[fastest])), self.settings.min_rounds)
+    def _write(self, item: Item) -> None:
+        raw, over = np.array(item.rounds), self._drift(item)
         if isinstance(item.subject, WholeNetwork):
-            line = network_line(item.key, item.subject, raw, notes)
+            line = network_line(item.key, item.subject, raw, over, self.settings.min_rounds)
         else:
-            line = operator_line(item.key, item.subject, raw, item.copies, protocol.estimate(floor.rounds).value, notes)
+            floor = protocol.estimate(self._background[0].rounds).value
+            line = operator_line(item.key, item.subject, raw, item.copies, floor, over, self.settings.min_rounds)
         self.profile.append(line)
         self._unload(item)
 
@@ -260,37 +278,43 @@ def _silent(share: float, message: str) -> None:
     """Progress that nobody watches."""
 
 
-def operator_line(key: str, op: Operator, raw: npt.NDArray[np.float64], copies: int, floor_ms: float, notes: list[str]) -> dict[str, Any]:
+def operator_line(
+    key: str, op: Operator, raw: npt.NDArray[np.float64], copies: int, floor_ms: float, over: Drift, min_rounds: int
+) -> dict[str, Any]:
     """The profile line of an operator from its raw rounds: the empty call is subtracted, and the rest divided by the copies."""
     # A kernel cheaper than the clock can tell still takes some time: never 0.
     samples = np.maximum((raw - floor_ms) / copies, 1e-6)
-    if protocol.estimate(samples).value <= 2e-6:
-        notes = [*notes, "below what the clock can tell"]
-    return {
-        "type": "operator", "key": key, "status": "ok", "operator": op.to_json(), **_numbers(samples),
-        "copies": copies, "floor_ms": _short(floor_ms), "warnings": notes,
+    line = {
+        "type": "operator", "key": key, "status": "ok", "operator": op.to_json(),
+        "copies": copies, "floor_ms": _short(floor_ms), **_numbers(samples, over, min_rounds),
     }  # fmt: skip
+    if protocol.estimate(samples).value <= 2e-6:
+        line["warnings"].append("below what the clock can tell")
+    return line
 
 
-def network_line(key: str, net: WholeNetwork, raw: npt.NDArray[np.float64], notes: list[str]) -> dict[str, Any]:
+def network_line(key: str, net: WholeNetwork, raw: npt.NDArray[np.float64], over: Drift, min_rounds: int) -> dict[str, Any]:
     """The profile line of a whole network: nothing is subtracted, a user pays for the call too."""
     executed = net.executed
     return {
         "type": "network", "key": key, "status": "ok", "name": net.name,
         "operators": [[op.to_json(), count] for op, count in executed.counts()],
         "macs": executed.macs, "params": executed.params, "peak_activation_bytes": executed.peak_activation_bytes,
-        **_numbers(raw), "warnings": notes,
+        **_numbers(raw, over, min_rounds),
     }  # fmt: skip
 
 
-def _numbers(samples: npt.NDArray[np.float64]) -> dict[str, Any]:
-    quantity = protocol.estimate(samples)
+def _numbers(samples: npt.NDArray[np.float64], over: Drift, min_rounds: int) -> dict[str, Any]:
+    """What both kinds of lines say about their rounds; `drift` is what the headline was corrected by (1 for not at all)."""
+    quantity = over.corrected(protocol.estimate(samples))
     latency = Quantity(_short(quantity.value), _short(quantity.low), _short(quantity.high), quantity.origin)
     return {
         "latency_ms": latency.to_json(),
         "median_ms": _short(float(np.median(samples[:, 1]))),
         "p95_ms": _short(float(np.median(samples[:, 2]))),
+        "drift": _short(over.ratio) if over.significant else 1.0,
         "samples_ms": [[_short(v) for v in row] for row in samples],
+        "warnings": protocol.warnings(quantity, len(samples), over.ratio - 1, min_rounds),
     }
 
 

@@ -15,7 +15,7 @@ from device_profiles.protocol import Protocol
 
 @dataclass(eq=False)
 class Item:
-    """Something to time: how its model is made, the rounds it has so far, and how far the device had drifted in each of them.
+    """Something to time: how its model is made, and the rounds it has so far with their numbers in the campaign.
 
     `isolated` items hold operators as they are executed, `copies` of them side by side; the others are whole networks.
     `handle` is (generation of the child, session) while it is loaded.
@@ -27,7 +27,7 @@ class Item:
     subject: Operator | WholeNetwork
     copies: int = 1
     rounds: list[list[float]] = field(default_factory=list)
-    drifts: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     handle: tuple[int, int] | None = None
     model_bytes: int = 0
     failed: bool = False

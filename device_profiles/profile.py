@@ -18,6 +18,7 @@ import numpy.typing as npt
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.fingerprint import device_name
 from device_profiles.operators import Operator
+from device_profiles.protocol import estimate
 from device_profiles.quantity import Quantity
 
 SCHEMA = 1
@@ -29,7 +30,11 @@ MAX_LINE = 64 << 20
 
 @dataclass(frozen=True)
 class OperatorMeasurement:
-    """What one executed operator costs. `samples_ms`: shape `(rounds, 3)`, percentiles 5, 50 and 95 of each block, per operator."""
+    """What one executed operator costs.
+
+    `samples_ms`: shape `(rounds, 3)`, per operator: the fastest window, the median and the 95th percentile of each block, as they were
+    measured; `latency_ms` is corrected for drift.
+    """
 
     key: str
     operator: Operator
@@ -114,6 +119,18 @@ class DeviceProfile:
         """The whole networks that were measured."""
         return [_network(line) for line in self._good("network")]
 
+    def canary_windows(self) -> dict[str, list[float]]:
+        """The fastest windows in ms of every canary over all campaigns on this file, by its key without the campaign."""
+        found: dict[str, list[float]] = {}
+        for line in self.lines:
+            if line["type"] == "canary":
+                found.setdefault(line["key"].rpartition("/")[0], []).extend(float(row[0]) for row in line["samples_ms"])
+        return found
+
+    def canaries(self) -> dict[str, Quantity]:
+        """What the canaries take on this device at its best: what tells later whether it still is as it was."""
+        return {key: estimate([[v, v, v] for v in windows]) for key, windows in self.canary_windows().items()}
+
     def failures(self) -> list[dict[str, Any]]:
         """The lines of operators and networks that could not be measured, with their errors."""
         return [line for line in self.lines if line.get("status") == "failed"]
@@ -149,6 +166,8 @@ def _parse(source: Path, data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _check(line: dict[str, Any]) -> None:
+    if line["type"] == "canary" and not (_samples(line) > 0).all():
+        raise InputError("the times of a canary must be positive")
     if line["type"] in ("operator", "network") and line.get("status") == "ok":
         measurement = _operator(line) if line["type"] == "operator" else _network(line)
         if measurement.latency_ms.value <= 0 or not np.isfinite(measurement.samples_ms).all():
@@ -168,7 +187,7 @@ def _header(source: Path, line: dict[str, Any]) -> dict[str, Any]:
 def _samples(line: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     samples = np.asarray(line["samples_ms"], dtype=np.float64)
     if samples.ndim != 2 or samples.shape[1] != 3:
-        raise InputError(f"samples_ms must be rows of three percentiles, got shape {samples.shape}")
+        raise InputError(f"samples_ms must be rows of three numbers, got shape {samples.shape}")
     return samples
 
 

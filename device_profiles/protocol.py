@@ -1,10 +1,13 @@
 """How a number is obtained: what is timed, how often, and what is concluded from it.
 
-A *call* runs a model once. A *block* is calls back to back on one model; it gives three numbers, the 5th, 50th and 95th percentile
-of its calls. A *round* visits every model of the campaign once, in a new random order, so that a slow minute of the machine hits all alike.
-The headline is the mean of the lowest quarter of the rounds' 5th percentiles: neighbours on a shared machine only add time, so
-the low quantile over rounds that lie minutes apart is what the device needs when they leave it alone. The typical value (the
-median) and the tail (95th percentile) are kept beside it.
+A *call* runs a model once. A *block* is calls back to back on one model; it gives three numbers: the mean call of its fastest
+*window* (a stretch of at least `window_us`), the median call, and the 95th percentile. A *round* visits every model of the
+campaign once, in a new random order, so that a slow minute of the machine hits all alike.
+
+The headline is the mean of the fastest windows of the fastest eighth of the rounds. Neighbours on a shared machine only add time, and they
+leave it alone for milliseconds at a time: what is wanted is the speed in those milliseconds. A window is a stretch of time and
+not a number of calls, so that cheap and dear models need the same stretch of quiet and are judged in the same state of the machine.
+The typical value (the median) and the tail (95th percentile) are kept beside it.
 """
 
 from __future__ import annotations
@@ -20,17 +23,14 @@ from device_profiles.errors import InputError
 from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 
-#: Percentiles kept of every block.
-PERCENTILES = (5, 50, 95)
-
-#: Share of the rounds, from the fastest, that the headline averages; never fewer than two rounds.
-LOW_SHARE = 0.25
+#: Share of the rounds, from the fastest, that the headline averages; never fewer than three rounds.
+LOW_SHARE = 0.125
 
 #: What remains unknown however many rounds there are: repeated campaigns on a quiet machine differ by about this much.
 SYSTEMATIC = 0.004
 
-#: A result whose rounds spread wider than this (interquartile range over median) says so.
-NOISY_SPREAD = 0.10
+#: A result whose interval is wider than this to either side says so.
+NOISY = 0.03
 
 #: A device whose canaries run slower than at their best by more than this has drifted.
 DRIFT = 0.03
@@ -45,31 +45,36 @@ class Protocol:
 
     `min_rounds` and `max_rounds` bound the rounds per item; `narrow` is the relative half-width at which an item needs no more of them.
     `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
+    `prelude_rounds` time nothing but the canaries, to learn what the device can do before anything is compared with it.
     """
 
     block_ms: float = 5.0
+    window_us: float = 250.0
     warmup_calls: int = 3
     min_calls: int = 5
     max_calls: int = 5000
     min_rounds: int = 6
-    max_rounds: int = 60
+    max_rounds: int = 120
     narrow: float = 0.006
     call_us: float = 200.0
     max_copies: int = 32
+    prelude_rounds: int = 40
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON."""
         return asdict(self)
 
 
-def block_summary(times_ns: npt.NDArray[np.int64]) -> list[float]:
-    """The percentiles of one block in milliseconds."""
-    return [round(float(v), 7) for v in np.percentile(times_ns, PERCENTILES) / 1e6]
+def block_summary(times_ns: npt.NDArray[np.int64], window_us: float) -> list[float]:
+    """One block in milliseconds per call: the fastest window, the median and the 95th percentile."""
+    calls = int(np.ceil(window_us * 1e3 / np.median(times_ns)))
+    windows = times_ns[: len(times_ns) // calls * calls].reshape(-1, calls) if calls < len(times_ns) else times_ns[None]
+    return [round(float(v) / 1e6, 7) for v in (windows.mean(axis=1).min(), *np.percentile(times_ns, (50, 95)))]
 
 
 def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Mean of the lowest quarter (at least two) along the last axis."""
-    count = min(rounds.shape[-1], max(2, math.ceil(LOW_SHARE * rounds.shape[-1])))
+    """Mean of the lowest eighth (at least three) along the last axis."""
+    count = min(rounds.shape[-1], max(3, math.ceil(LOW_SHARE * rounds.shape[-1])))
     low: npt.NDArray[np.float64] = np.partition(rounds, count - 1, axis=-1)[..., :count].mean(axis=-1)
     return low
 
@@ -77,12 +82,12 @@ def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def estimate(samples_ms: npt.ArrayLike, systematic: float = SYSTEMATIC) -> Quantity:
     """The headline and its 90 % interval from the blocks of one item.
 
-    `samples_ms`: shape `(rounds, 3)`, the percentiles of each block. The interval is that of a bootstrap over rounds, widened by the
+    `samples_ms`: shape `(rounds, 3)`, the summary of each block. The interval is that of a bootstrap over rounds, widened by the
     `systematic` share. Raises InputError without a round.
     """
     samples = np.asarray(samples_ms, dtype=np.float64)
     if samples.ndim != 2 or samples.shape[0] == 0:
-        raise InputError(f"an estimate needs at least one round of percentiles, got an array of shape {samples.shape}")
+        raise InputError(f"an estimate needs at least one round of three numbers, got an array of shape {samples.shape}")
     low = samples[:, 0]
     value = float(low_mean(low))
     draws = np.random.default_rng(0).integers(0, len(low), (_BOOTSTRAP, len(low)))
@@ -94,20 +99,19 @@ def estimate(samples_ms: npt.ArrayLike, systematic: float = SYSTEMATIC) -> Quant
     return Quantity(value, max(value - half, 0.0), value + half, "measured")
 
 
-def warnings(samples_ms: npt.ArrayLike, drift: float, min_rounds: int) -> list[str]:
-    """What a reader must know about a result: few rounds, a wide spread, a device that was slower than at its best.
+def warnings(quantity: Quantity, rounds: int, drift: float, min_rounds: int) -> list[str]:
+    """What a reader must know about a result: few rounds, a wide interval, a device that was slower than at its best.
 
-    `drift`: how much slower the canaries ran in this item's fastest rounds than at their best (0 for not at all).
+    `drift`: how much slower the canaries were over the rounds of this result than at their best (0 for not at all).
     """
-    low = np.asarray(samples_ms, dtype=np.float64)[:, 0]
     found = []
-    if len(low) < min_rounds:
-        found.append(f"few rounds: {len(low)} of {min_rounds}")
-    q1, q2, q3 = np.quantile(low, (0.25, 0.5, 0.75))
-    if q3 - q1 > NOISY_SPREAD * q2:
-        found.append(f"noisy: rounds spread by {(q3 - q1) / q2:.0%}")
+    if rounds < min_rounds:
+        found.append(f"few rounds: {rounds} of {min_rounds}")
+    half = (quantity.high - quantity.low) / 2 / quantity.value
+    if half > NOISY:
+        found.append(f"noisy: uncertain by {half:.0%}")
     if drift > DRIFT:
-        found.append(f"drift: the device ran {drift:.0%} slower than at its best")
+        found.append(f"drift: the device ran {drift:.0%} slower than at its best; corrected by that much")
     return found
 
 

@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from device_profiles import protocol
 from device_profiles.campaign import Campaign, Progress
+from device_profiles.drift import compare
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.fingerprint import device_fingerprint, differences
 from device_profiles.plan import Plan
 from device_profiles.profile import DeviceProfile, NetworkMeasurement
-from device_profiles.protocol import Protocol
+from device_profiles.protocol import DRIFT, Protocol
 from device_profiles.quantity import Quantity
 from device_profiles.runtimes.process import RuntimeProcess
 from hwnas.front import hypervolume
@@ -44,8 +45,8 @@ MAX_POINTS = 40
 #: Random architectures of the run measured beside the front.
 RANDOM_POINTS = 6
 
-#: Rounds for verification: few items, so more rounds each than when an operator library is measured.
-SETTINGS = Protocol(block_ms=15.0, min_rounds=10, max_rounds=24, narrow=0.005)
+#: Settings for verification: few items, so more rounds each than when an operator library is measured.
+SETTINGS = Protocol(min_rounds=24, max_rounds=240)
 
 
 _SCORES = ("within_5", "within_10", "mape", "spearman", "kendall")
@@ -93,8 +94,9 @@ def verify(
         networks = [whole_network(space, arch, runtime) for arch, _ in chosen]
         path = _measurements(run.path)
         Campaign(Plan((), tuple(networks)), path, runtime, settings=settings, budget_s=budget_s, progress=progress).run()
-    checked = _checked(run, space, DeviceProfile.read(path), chosen)
-    verdict = judge(run, checked)
+    measured = DeviceProfile.read(path)
+    checked = _checked(run, space, measured, chosen)
+    verdict = judge(run, checked, compare(measured.canaries(), _canaries(device)))
     run.add_extras([(c.architecture, "latency_ms", c.measurement.latency_ms) for c in checked])
     run.write_front()
     _write(run.path / "verify.json", verdict)
@@ -140,8 +142,18 @@ def _checked(run: Run, space: SearchSpace, profile: DeviceProfile, chosen: Seque
     return found
 
 
-def judge(run: Run, checked: Sequence[Checked]) -> dict[str, Any]:
-    """The verdict on re-measured points, as `verify.json` holds it."""
+def _canaries(device: NetworkPredictor) -> dict[str, Quantity]:
+    """What the canaries took when the device was profiled."""
+    known = device.origin_.get("profile", {}).get("canaries", {})
+    return {key: Quantity.from_json(value) for key, value in known.items()}
+
+
+def judge(run: Run, checked: Sequence[Checked], drift: Quantity | None = None) -> dict[str, Any]:
+    """The verdict on re-measured points, as `verify.json` holds it.
+
+    `drift`: how much slower the canaries were than when the device was profiled. It changes no number of the verdict; a verdict that is
+    negative while the device has drifted says so, because then the profile is what to measure again.
+    """
     from predictors.evaluation import metrics
 
     front = [c for c in checked if c.role == "front"]
@@ -156,6 +168,9 @@ def judge(run: Run, checked: Sequence[Checked]) -> dict[str, Any]:
     if len(front) >= 5 and spearman is not None and spearman < SPEARMAN:
         reasons.append(f"measured and predicted order agree with a rank correlation of {spearman:.2f}, {SPEARMAN} is wanted")
     reasons += [f"{violation['constraint']} is violated: {violation['measured_ms']:.4g} ms measured" for violation in violated]
+    if reasons and drift is not None and abs(drift.value - 1) > DRIFT:
+        change = f"{abs(drift.value - 1):.0%} {'slower' if drift.value > 1 else 'faster'}"
+        reasons.append(f"the device itself runs {change} than when it was profiled: profile it again, or verify when it is left alone")
     inside = [c.predicted.low <= c.measurement.latency_ms.value <= c.predicted.high for c in front]
     return {
         "schema": 1, "verdict": "fail" if reasons else "pass", "reasons": reasons,
@@ -168,7 +183,7 @@ def judge(run: Run, checked: Sequence[Checked]) -> dict[str, Any]:
         ],
         **{name: scores[name] for name in _SCORES},
         "coverage": float(np.mean(inside)), "repeat_ceiling": _ceiling(front), "violated": violated,
-        "front_regret": _regret(run, checked),
+        "front_regret": _regret(run, checked), "drift": None if drift is None else drift.to_json(),
     }  # fmt: skip
 
 

@@ -50,7 +50,9 @@ class NetworkPredictor:
         self.head_, self.doubt_ = fit_head(self.pricer_, networks, floor_ms(profile))
         self.device_name_ = profile.device_name
         header = {name: profile.header.get(name, {}) for name in ("device", "runtime", "protocol")}
-        self.origin_ = {**header, "profile": {"sha256": profile.sha256, "operators": len(measured), "networks": len(networks)}}
+        canaries = {key: quantity.to_json() for key, quantity in profile.canaries().items()}
+        counts = {"operators": len(measured), "networks": len(networks)}
+        self.origin_ = {**header, "profile": {"sha256": profile.sha256, **counts, "canaries": canaries}}
         return self
 
     def predict(self, network: Network) -> Prediction:

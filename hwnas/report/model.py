@@ -113,6 +113,8 @@ class Verification:
     scores: Mapping[str, float]
     ceiling: Mapping[str, float]
     violated: Sequence[str]
+    #: Time of the canaries against that in the profile, when both were measured.
+    drift: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)

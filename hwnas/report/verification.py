@@ -41,6 +41,7 @@ def read_verification(path: Path) -> Verification | None:
             scores=_numbers(data),
             ceiling=_numbers(data.get("repeat_ceiling") or {}),
             violated=_texts(data.get("violated")),
+            drift=None if data.get("drift") is None else Quantity.from_json(data["drift"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is no verification: {error}") from error
@@ -84,6 +85,8 @@ def score_rows(verification: Verification) -> list[tuple[str, str, str]]:
     rows = [(title, percent(verification.scores.get(name)), percent(verification.ceiling.get(name))) for name, title in SHARES.items()]
     ranks = [(title, _rank(verification.scores.get(name)), _rank(verification.ceiling.get(name))) for name, title in RANKS.items()]
     order = rows[:-1] + ranks + rows[-1:]
+    if verification.drift is not None:
+        order.append(("time of the canaries against the profile", f"{verification.drift.value:.3f}x", "1.000x"))
     return [row for row in order if row[1] != "–"]
 
 

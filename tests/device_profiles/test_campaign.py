@@ -21,7 +21,7 @@ from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol, copies_for
 from device_profiles.runtimes import RuntimeCrash, RuntimeProcess
 
-QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=4, call_us=50.0, max_copies=4)
+QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=4, call_us=50.0, max_copies=4, prelude_rounds=5)
 
 
 def plan_for(runtime: RuntimeProcess, networks: list[Network]) -> Plan:
@@ -77,14 +77,15 @@ def test_unfinished_rounds_are_kept(plan: Plan, runtime: RuntimeProcess, tmp_pat
 
     def stop(share: float, message: str) -> None:
         seen.append(message)
-        if len(seen) == 2:
+        if len(seen) == QUICK.prelude_rounds + 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(plan, path, runtime, progress=stop)
     journal = path.with_name("p.jsonl.journal")
     kept = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert len(kept) == 2 * (len(plan.operators) + 1 + 3)
+    assert len(kept) == 2 * (len(plan.operators) + 1 + 3) + 3 * QUICK.prelude_rounds
+    assert [line["round"] for line in kept if line["key"] == "floor"] == list(range(QUICK.prelude_rounds + 2))
     run(plan, path, runtime)
     profile = DeviceProfile.read(path)
     assert len(profile.operators()) == len(plan.operators)
@@ -109,7 +110,7 @@ with RuntimeProcess() as runtime:
         x = net.conv(f"c{i}", x, 16 + 16 * (i % 5), 1 + 2 * (i % 3))
     model = onnx_io.network_model(net.build(x))
     whole = WholeNetwork("n", model, runtime.executed_graph(model))
-    settings = Protocol(block_ms=3.0, min_rounds=4, max_rounds=4)
+    settings = Protocol(block_ms=3.0, min_rounds=4, max_rounds=4, prelude_rounds=4)
     Campaign(make_plan([whole.executed], [whole]), Path(sys.argv[1]), runtime, settings=settings).run()
 """
 

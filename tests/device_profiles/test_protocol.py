@@ -7,6 +7,7 @@ from device_profiles import protocol
 from device_profiles.errors import InputError
 from device_profiles.operators import Operator, Tensor
 from device_profiles.protocol import Protocol
+from device_profiles.quantity import Quantity
 
 
 def rounds(rng: np.random.Generator, true: float, count: int, busy: float) -> np.ndarray:
@@ -44,12 +45,11 @@ def test_interval_orders_and_few_rounds_are_wide() -> None:
 
 
 def test_warnings_say_what_is_wrong() -> None:
-    quiet = [[1.0, 1.0, 1.0]] * 8
-    noisy = [[1.0 + 0.1 * i, 2.0, 3.0] for i in range(8)]
-    assert protocol.warnings(quiet, 0.0, 6) == []
-    assert "few rounds: 2 of 6" in protocol.warnings(quiet[:2], 0.0, 6)
-    assert any(w.startswith("noisy") for w in protocol.warnings(noisy, 0.0, 6))
-    assert any("7% slower" in w for w in protocol.warnings(quiet, 0.07, 6))
+    quiet, noisy = Quantity(1.0, 0.99, 1.01, "measured"), Quantity(1.0, 0.93, 1.07, "measured")
+    assert protocol.warnings(quiet, 8, 0.0, 6) == []
+    assert protocol.warnings(quiet, 2, 0.0, 6) == ["few rounds: 2 of 6"]
+    assert protocol.warnings(noisy, 8, 0.0, 6) == ["noisy: uncertain by 7%"]
+    assert any("7% slower" in w for w in protocol.warnings(quiet, 8, 0.07, 6))
 
 
 def test_cheap_operators_are_repeated_and_costly_ones_are_not() -> None:
@@ -63,4 +63,15 @@ def test_cheap_operators_are_repeated_and_costly_ones_are_not() -> None:
 
 
 def test_block_summary_is_in_milliseconds() -> None:
-    assert protocol.block_summary(np.arange(1, 102) * 10**6) == [6.0, 51.0, 96.0]
+    assert protocol.block_summary(np.arange(1, 102) * 10**6, 250.0) == [1.0, 51.0, 96.0]
+
+
+def test_the_fastest_window_is_a_stretch_of_time_not_a_number_of_calls() -> None:
+    calls = np.full(1000, 20_000)  # 20 us each
+    calls[500:520] = 10_000  # a quiet stretch of 0.2 ms, less than a window
+    calls[::2] += 500
+    fastest = protocol.block_summary(calls, 250.0)[0]
+    assert 0.010 < fastest < 0.020
+    assert protocol.block_summary(calls, 20.0)[0] == pytest.approx(0.0102, rel=0.03)
+    assert protocol.block_summary(np.array([3_000_000, 2_000_000]), 250.0)[0] == 2.0
+    assert protocol.block_summary(np.array([3_000, 1_000]), 250.0)[0] == 0.002  # less than a window in all

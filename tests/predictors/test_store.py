@@ -56,7 +56,7 @@ def test_tables_from_a_loaded_predictor_are_the_same(lab: SimpleNamespace, file:
 def test_says_what_it_was_made_from_and_can_be_read(file: Path) -> None:
     data = json.loads(file.read_text())
     assert (data["type"], data["schema"]) == ("hwnas-device", SCHEMA)
-    assert data["profile"] == {"sha256": "ab" * 32, "operators": 60, "networks": 12}
+    assert data["profile"] == {"sha256": "ab" * 32, "operators": 60, "networks": 12, "canaries": {}}
     assert data["protocol"] == {"block_ms": 10.0}
     assert data["runtime"]["name"] == "onnxruntime"
     assert "xgboost-cpu" in data["versions"] or "xgboost" in data["versions"]

@@ -1,0 +1,70 @@
+"""How much slower than at its best the device was while something was timed.
+
+Canary operators are timed in every round. What was timed in some rounds is compared with the canaries *of the same rounds*, by the same
+estimator: noise that comes and goes hits both alike and cancels, and a device that got slower for good (heat, a neighbour that stays) shows
+as canaries that no longer reach their best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from device_profiles.items import Item
+from device_profiles.protocol import DRIFT, low_mean
+from device_profiles.quantity import Quantity
+
+#: Canary key -> the fastest windows of its blocks in ms.
+Known = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The slowdown against the best (1 for none): the geometric mean over canaries, and how far they disagree (log, to either side)."""
+
+    ratio: float
+    doubt: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether it is more than canaries differ by on a device that stays as it is."""
+        return self.ratio > 1 + DRIFT
+
+    def corrected(self, quantity: Quantity) -> Quantity:
+        """What the device would have needed at its best: less by the ratio, and less certain by what the canaries disagree."""
+        if not self.significant:
+            return quantity
+        spread, value = math.exp(self.doubt), quantity.value / self.ratio
+        return Quantity(value, quantity.low / self.ratio / spread, quantity.high / self.ratio * spread, quantity.origin)
+
+
+def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Known) -> Drift:
+    """The drift over the rounds from the first to the last of `numbers`.
+
+    `canaries` hold this campaign's rounds of them, `earlier` those of earlier campaigns on the same device.
+    """
+    logs = []
+    for item in canaries:
+        own = np.array([block[0] for block in item.rounds])
+        here = own[(np.array(item.numbers) >= numbers[0]) & (np.array(item.numbers) <= numbers[-1])]
+        best = min(float(low_mean(part)) for part in (own, here, np.asarray(earlier.get(item.key, ()), dtype=np.float64)) if len(part))
+        logs.append(math.log(float(low_mean(here)) / best) if len(here) else 0.0)
+    return Drift(math.exp(float(np.mean(logs))), (max(logs) - min(logs)) / 2)
+
+
+def compare(now: Mapping[str, Quantity], before: Mapping[str, Quantity]) -> Quantity | None:
+    """How much slower the canaries are now than before, as a ratio with its interval; None when they have no canary in common.
+
+    The interval holds what the measurements leave open and what the canaries disagree.
+    """
+    common = sorted(set(now) & set(before))
+    if not common:
+        return None
+    logs = np.array([math.log(now[key].value / before[key].value) for key in common])
+    halves = [math.hypot(*((q.high - q.low) / 2 / q.value for q in (now[key], before[key]))) for key in common]
+    centre = float(logs.mean())
+    half = math.hypot(math.sqrt(sum(h * h for h in halves)) / len(halves), float(logs.max() - logs.min()) / 2)
+    return Quantity(math.exp(centre), math.exp(centre - half), math.exp(centre + half), "measured")
