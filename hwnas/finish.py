@@ -26,18 +26,23 @@ def device_of(run: Run, path: str | os.PathLike[str] | None = None) -> NetworkPr
     """The predictor that the run was searched with, from where it was then or from `path`. Raises InputError when it is not there."""
     import predictors
 
-    recorded = (run.spec.get("device") or {}).get("path")
-    path = recorded if path is None else path
+    path = _recorded(run, "device") if path is None else path
     if path is None:
         raise InputError(f"{run.path} does not say where its device.json is; name it with --device")
     return predictors.load(path)
+
+
+def _recorded(run: Run, name: str) -> Path | None:
+    """Where the run says that its device or super-network is; a relative path starts at the run folder."""
+    path = (run.spec.get(name) or {}).get("path")
+    return None if path is None else run.path / path
 
 
 def accuracy_of(run: Run) -> SupernetAccuracy:
     """The accuracy that the run was searched with. Raises InputError when the super-network or the images are not where they were."""
     from hwnas.accuracy import load_accuracy
 
-    recorded = (run.spec.get("supernet") or {}).get("path")
+    recorded = _recorded(run, "supernet")
     if recorded is None:
         raise InputError(f"{run.path} was not searched with a super-network, so there are no weights")
     return load_accuracy(recorded)

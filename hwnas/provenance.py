@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +22,28 @@ def provenance(objectives: Iterable[Any]) -> dict[str, Any]:
             found["device"] = {"name": device.device_name_, "path": None if path is None else str(path), **device.origin_}
         if hasattr(objective, "supernet") and hasattr(objective, "dataset"):
             folder = getattr(objective.supernet, "folder", None)
-            found["supernet"] = {"path": None if folder is None else str(folder)}
+            found["supernet"] = {"path": None if folder is None else str(folder), "sha256": None if folder is None else _weights(folder)}
             found["data"] = objective.dataset.summary()
     return found
+
+
+def seen_from(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec with the paths of device and super-network as seen from the run folder, where they lie beside it.
+
+    A folder that holds all of them can then be moved; what lies elsewhere keeps its full path.
+    """
+    moved = dict(spec)
+    for name in ("device", "supernet"):
+        record = spec.get(name)
+        if isinstance(record, Mapping) and record.get("path"):
+            path, home = Path(record["path"]), folder.resolve().parent
+            beside = path.is_absolute() and path.is_relative_to(home)
+            moved[name] = {**record, "path": os.path.relpath(path, folder.resolve()) if beside else str(path)}
+    return moved
+
+
+def _weights(folder: Path) -> str:
+    from hwnas.supernet.checkpoint import FILE
+
+    with (folder / FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ import numpy as np
 
 from device_profiles.errors import InputError, unknown
 from hwnas.objectives import Constraint, Floats, as_constraints, as_objectives
-from hwnas.provenance import provenance
+from hwnas.provenance import provenance, seen_from
 from hwnas.run import Run
 from hwnas.search.algorithms import ALGORITHMS, make
 from hwnas.search.base import Optimiser, Problem
@@ -61,8 +61,8 @@ def search(
     """
     given = list(objectives) if isinstance(objectives, Iterable) and not isinstance(objectives, str) else objectives
     extra = {**(provenance(given) if isinstance(given, list) else {}), **(extra_spec or {})}
-    problem, spec = _prepare(space, given, constraints, algorithm, evaluations, seed, options or {}, extra)
     folder = Path(out)
+    problem, spec = _prepare(space, given, constraints, algorithm, evaluations, seed, options or {}, seen_from(folder, extra))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

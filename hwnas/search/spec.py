@@ -70,7 +70,7 @@ def check_same(run: Run, asked: Mapping[str, Any]) -> int:
     recorded = run.spec
     for key, value in asked.items():
         if key not in FREE:
-            difference = _difference(key, recorded.get(key), value)
+            difference = _difference(key, _settled(recorded.get(key)), _settled(value))
             if difference:
                 raise _other(run, *difference)
     if asked["seed"] not in (None, recorded["seed"]):
@@ -80,6 +80,11 @@ def check_same(run: Run, asked: Mapping[str, Any]) -> int:
             f"{run.path} was made for {recorded['evaluations']} evaluations, not {asked['evaluations']}: their number may only grow"
         )
     return int(recorded["seed"])
+
+
+def _settled(value: Any) -> Any:
+    """A record without the path at which its subject was found: what it is says its hash; it may have been moved."""
+    return {key: item for key, item in value.items() if key != "path"} if isinstance(value, dict) else value
 
 
 def _other(run: Run, what: str, recorded: Any, asked: Any) -> InputError:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,3 +37,28 @@ def test_a_run_finds_its_device_and_its_weights_again(walk: Any) -> None:
 def test_a_device_that_is_gone(walk: Any) -> None:
     with pytest.raises(InputError, match=r"gone\.json"):
         device_of(Run.open(walk.run), "gone.json")
+
+
+def test_a_walk_that_was_moved_goes_on_where_it_is_now(walk: Any, cli: Any, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(walk.folder, moved)
+    run = Run.open(moved / "run")
+    before = len(run.rows())
+    assert device_of(run).path_ == moved / "device.json"
+    assert accuracy_of(run).supernet.folder == moved / "supernet"
+    arguments = ("search", "--supernet", moved / "supernet", "--device", moved / "device.json", "--out", moved / "run", "--resume")
+    code, _, err = cli(*arguments, "--evaluations", before + 3, "--seed", 3)
+    assert code == 0, err
+    assert len(run.rows()) == before + 3
+
+
+def test_other_weights_are_not_the_same_run_wherever_they_lie(walk: Any, cli: Any, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(walk.folder, moved)
+    shutil.rmtree(moved / "supernet")
+    code, _, err = cli("train", "--space", "mobilenet-small", "--data", walk.images, "--epochs", 1, "--out", moved / "supernet")
+    assert code == 0, err
+    arguments = ("search", "--supernet", moved / "supernet", "--device", moved / "device.json", "--out", moved / "run", "--resume")
+    code, _, err = cli(*arguments, "--evaluations", 15, "--seed", 3)
+    assert code == 2
+    assert "supernet.sha256" in err
