@@ -17,9 +17,20 @@ def chain(name: str, *widths: int) -> Network:
 def test_distinct_operators_heaviest_first() -> None:
     plan = make_plan([chain("a", 16, 16, 256), chain("b", 16, 16)])
     assert len(plan.operators) == 2
-    assert plan.operators[0].outputs[0].shape[1] == 256
-    often = make_plan([chain("a", *[32] * 30), chain("b", 64)])
+    assert plan.operators[0].outputs[0].shape[1] == 16  # all of one network and a little of the other
+    often = make_plan([chain("a", *[32] * 30, 64)])
     assert often.operators[0].outputs[0].shape[1] == 32  # cheaper than the other, but thirty times
+    assert make_plan([]).operators == ()
+
+
+def test_a_kernel_of_which_nothing_is_known_comes_before_more_of_the_same() -> None:
+    net, x = NetworkBuilder("n", {"x": Tensor((1, 64, 16, 16))}), "x"
+    for i, width in enumerate((64, 66, 68, 70, 72, 74)):
+        x = net.conv(f"c{i}", x, width, 3)
+    x = net.activation("relu", x)
+    plan = make_plan([net.build(net.conv("p", x, 128, 3, 2))])
+    strides = [op.attribute("strides", (1, 1)) for op in plan.operators if op.kind == "Conv"]
+    assert strides[:2] == [(1, 1), (2, 2)]  # though each of the others takes twice the time
 
 
 def test_order_does_not_depend_on_the_order_of_networks() -> None:
