@@ -12,12 +12,13 @@ from device_profiles.errors import InputError
 class Recipe:
     """SGD with Nesterov momentum, a cosine learning rate after a warm-up, label smoothing, clipped gradients, small random shifts.
 
-    The defaults were chosen on the digits at 16 pixels. Weight decay spares batch-norm and biases.
+    The defaults were chosen on the digits at 32 pixels, by the accuracy of random sub-nets: at equal cost, more and longer steps are worth
+    more than more images in each. Weight decay spares batch-norm and biases.
     """
 
     epochs: int = 16
-    batch_size: int = 64
-    learning_rate: float = 0.3
+    batch_size: int = 32
+    learning_rate: float = 0.5
     momentum: float = 0.9
     weight_decay: float = 1e-4
     label_smoothing: float = 0.1
