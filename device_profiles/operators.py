@@ -25,6 +25,9 @@ ITEM_BYTES = {
 #: Constants up to this many elements keep their values: shapes, axes, pads, clip bounds decide what a kernel does.
 MAX_VALUES = 64
 
+#: No tensor has as many elements, and none of its dimensions is as long.
+MAX_SIZE = 1 << 48
+
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 
 
@@ -69,13 +72,13 @@ class Tensor:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tensor:
         """The inverse of `to_json`."""
-        values = data.get("values")
-        return cls(
-            tuple(int(d) for d in data["shape"]),
-            str(data.get("dtype", "float32")),
-            bool(data.get("constant", False)),
-            None if values is None else tuple(values),
-        )
+        shape, values = tuple(data["shape"]), data.get("values")
+        if not all(type(d) is int and 0 <= d < MAX_SIZE for d in shape) or math.prod(shape) >= MAX_SIZE:
+            raise ValueError(f"no tensor has the shape {str(shape)[:60]}")
+        if values is not None and not all(isinstance(v, int | float) for v in values):
+            raise ValueError("the values of a constant are numbers")
+        constant = bool(data.get("constant", False))
+        return cls(shape, str(data.get("dtype", "float32")), constant, None if values is None else tuple(values))
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,10 @@ class Operator:
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulate operations; 0 for kernels that only move or compare data."""
+        if self.attribute("steps") is not None:
+            from device_profiles.group_network import as_network
+
+            return as_network(self).macs
         return _macs(self)
 
     @property
@@ -148,11 +155,19 @@ class Operator:
     def from_json(cls, data: Mapping[str, Any]) -> Operator:
         """The inverse of `to_json`. Raises InputError when the object is no operator."""
         try:
-            attributes = tuple(sorted((str(n), tuple(v) if isinstance(v, list) else v) for n, v in data.get("attributes", {}).items()))
+            attributes = tuple(sorted((str(n), _attribute(v)) for n, v in data.get("attributes", {}).items()))
             inputs = tuple(None if t is None else Tensor.from_json(t) for t in data["inputs"])
             return cls(str(data["kind"]), inputs, tuple(Tensor.from_json(t) for t in data["outputs"]), attributes)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not an operator: {str(data)[:80]!r} ({error})") from error
+
+
+def _attribute(value: Any) -> AttributeValue:
+    if isinstance(value, list) and all(isinstance(v, int | float | str) for v in value):
+        return tuple(value)
+    if isinstance(value, int | float | str):
+        return value
+    raise ValueError(f"an attribute is a number, a text or a list of them, not {str(value)[:40]}")
 
 
 def _text(value: AttributeValue) -> str:

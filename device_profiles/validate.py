@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from device_profiles.errors import InputError
-from device_profiles.operators import Network, Node, Tensor
+from device_profiles.operators import MAX_SIZE, Network, Node, Tensor
+
+#: More dimensions than this no kernel takes.
+MAX_RANK = 64
 
 
 def validate(network: Network) -> None:
@@ -12,6 +15,8 @@ def validate(network: Network) -> None:
         for tensor in (*node.operator.inputs, *node.operator.outputs):
             if tensor is not None and any(d < 0 for d in tensor.shape):
                 raise _wrong(node, f"a tensor has the negative shape {tensor.shape}")
+            if tensor is not None and (len(tensor.shape) > MAX_RANK or tensor.size >= MAX_SIZE):
+                raise _wrong(node, f"no device holds a tensor of the shape {str(tensor.shape)[:60]}")
         inputs = node.operator.inputs
         if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
             continue

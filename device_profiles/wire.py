@@ -14,13 +14,20 @@ from device_profiles.errors import InputError
 
 Buffer = bytes | memoryview
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+#: Wire types of protobuf.
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 #: Tensors of at most this many encoded bytes keep their data: shapes, axes, pads and clip bounds are among them.
 KEEP_BYTES = 1024
 
 #: Graphs nested deeper than this are refused.
 MAX_DEPTH = 32
+
+#: A model of more nodes than this, over all its graphs, is refused; the largest published ones have some ten thousand.
+MAX_NODES = 100_000
+
+#: A message of more fields than this is refused: reading a billion of empty ones would only keep the machine busy.
+MAX_FIELDS = 1_000_000
 
 _TENSOR_DATA = frozenset({4, 5, 6, 7, 9, 10, 11, 13, 14})  # *_data, raw_data, external_data, data_location
 
@@ -37,19 +44,21 @@ class Field(NamedTuple):
 
 def fields(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field]:
     """The fields of the message in `data[start:end]`, contents not parsed. Raises InputError when a length leaves the message."""
-    position, stop = start, len(data) if end is None else end
+    position, stop, count = start, len(data) if end is None else end, 0
     while position < stop:
-        begin = position
+        begin, count = position, count + 1
+        if count > MAX_FIELDS:
+            raise InputError(f"a message of more than {MAX_FIELDS} fields is not read")
         tag, position = _varint(data, position, stop)
         wire_type = tag & 7
-        if wire_type == _BYTES:
+        if wire_type == BYTES:
             length, position = _varint(data, position, stop)
             content, position = position, position + length
-        elif wire_type == _VARINT:
+        elif wire_type == VARINT:
             content = position
             _, position = _varint(data, position, stop)
-        elif wire_type in (_FIXED64, _FIXED32):
-            content, position = position, position + (8 if wire_type == _FIXED64 else 4)
+        elif wire_type in (FIXED64, FIXED32):
+            content, position = position, position + (8 if wire_type == FIXED64 else 4)
         else:
             raise InputError("not an ONNX file: it holds bytes that are no protobuf field")
         if position > stop or tag >> 3 == 0:
@@ -71,11 +80,13 @@ def _varint(data: Buffer, position: int, stop: int) -> tuple[int, int]:
     raise InputError("not a complete ONNX file: a number runs beyond its end (truncated, or not ONNX)")
 
 
-def _encode(number: int, content: bytes) -> bytes:
-    return _encode_varint(number << 3 | _BYTES) + _encode_varint(len(content)) + content
+def encode_field(number: int, content: bytes) -> bytes:
+    """A field of bytes: its number, its length, its content."""
+    return encode_varint(number << 3 | BYTES) + encode_varint(len(content)) + content
 
 
-def _encode_varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """A number of 0 or more in groups of seven bits, the lowest first."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -85,15 +96,23 @@ def _encode_varint(value: int) -> bytes:
 
 
 def _rebuild(
-    data: Buffer, start: int, end: int, replace: dict[int, Callable[[int, int], bytes]], drop: frozenset[int] = frozenset()
+    data: Buffer,
+    start: int,
+    end: int,
+    left: list[int],
+    replace: dict[int, Callable[[int, int], bytes]],
+    drop: frozenset[int] = frozenset(),
 ) -> bytes:
-    """The message with the fields of `replace` rewritten and those of `drop` left out."""
+    """The message with the fields of `replace` rewritten and those of `drop` left out; `left` counts down over a whole model."""
     out: list[bytes] = []
     for field in fields(data, start, end):
+        left[0] -= 1
+        if left[0] < 0:
+            raise InputError(f"a model of more than {MAX_FIELDS} fields is not read")
         if field.number in drop:
             continue
-        if field.number in replace and field.wire_type == _BYTES:
-            out.append(_encode(field.number, replace[field.number](field.start, field.end)))
+        if field.number in replace and field.wire_type == BYTES:
+            out.append(encode_field(field.number, replace[field.number](field.start, field.end)))
         else:
             out.append(bytes(data[field.begin : field.end]))
     return b"".join(out)
@@ -103,13 +122,15 @@ def strip_weights(data: Buffer) -> bytes:
     """The same ONNX model without the data of its large tensors.
 
     Tensors keep name, type and shape; those of at most `KEEP_BYTES` keep their data too. Large tensors inside `Constant` nodes and inside
-    subgraphs are stripped as well. Raises InputError when `data` is no complete protobuf message or nests too deeply.
+    subgraphs are stripped as well. Raises InputError when `data` is no complete protobuf message, nests too deeply or holds an absurd
+    number of fields.
     """
+    left, nodes = [MAX_FIELDS], [0]
 
     def tensor(start: int, end: int) -> bytes:
         if end - start <= KEEP_BYTES:
             return bytes(data[start:end])
-        return _rebuild(data, start, end, {}, _TENSOR_DATA)
+        return _rebuild(data, start, end, left, {}, _TENSOR_DATA)
 
     def graph(depth: int) -> Callable[[int, int], bytes]:
         def rewrite(start: int, end: int) -> bytes:
@@ -117,14 +138,17 @@ def strip_weights(data: Buffer) -> bytes:
                 raise InputError(f"graphs nested more than {MAX_DEPTH} deep are not read")
 
             def node(start: int, end: int) -> bytes:
+                nodes[0] += 1
+                if nodes[0] > MAX_NODES:
+                    raise InputError(f"a model of more than {MAX_NODES} nodes is not read")
                 if end - start <= KEEP_BYTES:
                     return bytes(data[start:end])
                 inner = graph(depth + 1)
                 attribute = {5: tensor, 6: inner, 10: tensor, 11: inner}
-                return _rebuild(data, start, end, {5: lambda s, e: _rebuild(data, s, e, attribute)})
+                return _rebuild(data, start, end, left, {5: lambda s, e: _rebuild(data, s, e, left, attribute)})
 
-            return _rebuild(data, start, end, {1: node, 5: tensor})
+            return _rebuild(data, start, end, left, {1: node, 5: tensor})
 
         return rewrite
 
-    return _rebuild(data, 0, len(data), {7: graph(0)})
+    return _rebuild(data, 0, len(data), left, {7: graph(0)})

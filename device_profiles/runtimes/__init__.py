@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
+from device_profiles.runtimes.catalogue import RUNTIMES
 from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess, lowering
 
 __all__ = ["RUNTIMES", "RuntimeCrash", "RuntimeFailure", "RuntimeProcess", "lowering"]
-
-#: The runtimes that can be measured, each with one line about it.
-RUNTIMES = {"onnxruntime": "ONNX Runtime, CPU execution provider"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
@@ -19,11 +20,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from device_profiles import graph, models
 from device_profiles.errors import DeviceError, InputError
-from device_profiles.operators import Network, Tensor
-from device_profiles.runtimes.worker import write_frame
+from device_profiles.operators import Network
+from device_profiles.runtimes.executed import executed_network
+from device_profiles.runtimes.gate import REFERENCE, wrong_result
+from device_profiles.runtimes.worker import unpack, write_frame
 
 _HEADER = struct.Struct(">II")
+
+#: Seconds that loading may take at least where a compiler runs.
+_COMPILE_S = 600.0
 
 
 class RuntimeFailure(DeviceError):
@@ -44,6 +51,8 @@ class RuntimeProcess:
         self.runtime, self.threads, self.timeout_s = runtime, threads, timeout_s
         self.generation = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self._reference: RuntimeProcess | None = None
+        self._right: set[bytes] = set()
 
     def __enter__(self) -> RuntimeProcess:
         return self
@@ -52,7 +61,9 @@ class RuntimeProcess:
         self.close()
 
     def close(self) -> None:
-        """Ends the child, if there is one."""
+        """Ends the child, if there is one, and that of the reference."""
+        if self._reference is not None:
+            self._reference.close()
         child, self._child = self._child, None
         if child is not None:
             self.generation += 1
@@ -72,25 +83,57 @@ class RuntimeProcess:
 
         Raises RuntimeFailure when the runtime refuses the model, RuntimeCrash when it dies of it.
         """
-        from device_profiles import onnx_io  # needs the onnx package, which a target board does not have
-
         reply, optimised = self._ask({"request": "executed"}, model)
-        proto = onnx_io.parse(optimised)
-        known: dict[str, Tensor] = {}
-        for node in proto.graph.node:
-            produced = [output for output in node.output if output]
-            for output, (dtype, shape) in zip(produced, reply["shapes"].get(node.name, []), strict=False):
-                known[output] = Tensor(tuple(shape), dtype)
-        known.update({n: t for n, t in onnx_io.known_tensors(proto).items() if n in {v.name for v in proto.graph.input}})
-        return onnx_io.graph_network(proto, known, name)
+        return executed_network(self.runtime, reply, optimised, model, name)
 
     def load(self, model: bytes, isolated: bool) -> int:
-        """Makes a session and returns its handle; see `Runtime.load` for `isolated`."""
-        return int(self._ask({"request": "load", "isolated": isolated}, model)[0]["handle"])
+        """Makes a session and returns its handle; see `Runtime.load` for `isolated`.
+
+        What another runtime than onnxruntime on the CPU computes is compared with what that computes, once per model. Raises
+        RuntimeFailure, `wrong result: ...`, when they differ.
+        """
+        patience = _COMPILE_S if self.runtime == "torch-compiled" else 0.0
+        handle = int(self._ask({"request": "load", "isolated": isolated}, model, patience)[0]["handle"])
+        if self.runtime != REFERENCE:
+            self._compare(handle, model)
+        return handle
+
+    def _compare(self, handle: int, model: bytes) -> None:
+        digest = hashlib.sha256(model).digest()
+        if digest in self._right:
+            return
+        if self._reference is None:
+            self._reference = RuntimeProcess(REFERENCE, 1, self.timeout_s)
+        try:
+            right = self._reference.load(model, isolated=False)
+            error = wrong_result(self.runtime, self.run(handle), self._reference.run(right))
+            self._reference.unload(right)
+        except (RuntimeFailure, RuntimeCrash) as failure:
+            if self._child is None:
+                raise
+            error = f"not compared with {REFERENCE}: {failure}"
+        if error:
+            self.unload(handle)
+            raise RuntimeFailure(error)
+        self._right.add(digest)
+
+    def run(self, handle: int) -> list[npt.NDArray[Any]]:
+        """The outputs of one run, in the order of the model. Every runtime gets the same inputs, see `base.feeds`."""
+        return unpack(self._ask({"request": "run", "handle": handle})[1])
 
     def unload(self, handle: int) -> None:
         """Frees a session."""
         self._ask({"request": "unload", "handle": handle})
+
+    def usage(self) -> dict[str, Any]:
+        """The child's process number, `pid`, and the seconds of processor time that it has used, `cpu_s`."""
+        return self._ask({"request": "usage"})[0]
+
+    def peak_memory(self, model: bytes, empty: bytes) -> int:
+        """Bytes that a whole network adds to the peak of a new child that has loaded and run nothing but the `empty` model before."""
+        self.close()
+        self.run(int(self._ask({"request": "load", "isolated": False}, empty)[0]["handle"]))
+        return int(self._ask({"request": "memory"}, model)[0]["peak_bytes"])
 
     def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`."""
@@ -121,7 +164,7 @@ class RuntimeProcess:
             raise DeviceError(f"runtime {self.runtime!r} does not start: {error}") from error
         return child
 
-    def _ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    def _ask(self, message: dict[str, Any], payload: bytes = b"", patience_s: float = 0.0) -> tuple[dict[str, Any], bytes]:
         child = self._child or self._start()
         if len(payload) >= 2**32:
             raise InputError(f"a model of {len(payload) / 1e9:.1f} GB is too large for one request")
@@ -131,7 +174,7 @@ class RuntimeProcess:
             write_frame(child.stdin, message, payload)
         except BrokenPipeError:
             raise self._crashed(child) from None
-        return self._receive(child, time.monotonic() + self.timeout_s)
+        return self._receive(child, time.monotonic() + max(self.timeout_s, patience_s))
 
     def _receive(self, child: subprocess.Popen[bytes], deadline: float) -> tuple[dict[str, Any], bytes]:
         text_size, payload_size = _HEADER.unpack(self._read(child, _HEADER.size, deadline))
@@ -169,13 +212,11 @@ def lowering(runtime: str = "onnxruntime", threads: int = 1) -> Iterator[Callabl
 
     Asks one child process, kept for the whole block.
     """
-    from device_profiles import onnx_io
-
     with RuntimeProcess(runtime, threads) as process:
 
         def lower(source: Network | bytes) -> Network:
             if isinstance(source, bytes):
-                return process.executed_graph(onnx_io.name_nodes(source))
-            return process.executed_graph(onnx_io.network_model(source), source.name)
+                return process.executed_graph(graph.name_nodes(source))
+            return process.executed_graph(models.network_model(source), source.name)
 
         yield lower

@@ -7,14 +7,22 @@ prints goes to standard error.
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 import signal
 import struct
 import sys
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
+
+from device_profiles import memory
+from device_profiles.errors import HwnasError
+from device_profiles.runtimes import catalogue
+from device_profiles.runtimes.base import Session
 
 _HEADER = struct.Struct(">II")
 
@@ -39,17 +47,25 @@ def read_frame(file: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     return json.loads(text), payload
 
 
+def pack(arrays: Sequence[npt.NDArray[Any]]) -> bytes:
+    """Arrays as bytes."""
+    file = io.BytesIO()
+    np.savez(file, *arrays)
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> list[npt.NDArray[Any]]:
+    """The inverse of `pack`."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return [arrays[f"arr_{index}"] for index in range(len(arrays))]
+
+
 class Worker:
     """Answers the parent's requests with one runtime."""
 
     def __init__(self, runtime: str, threads: int) -> None:
-        # Imported here so that a runtime that is missing is reported as an answer, not as a dead process.
-        from device_profiles.runtimes import onnxruntime as module
-
-        if runtime != module.Runtime.name:
-            raise ValueError(f"unknown runtime {runtime!r}")
-        self.module, self.runtime = module, module.Runtime(threads)
-        self.sessions: dict[int, Any] = {}
+        self.runtime = catalogue.create(runtime, threads)
+        self.sessions: dict[int, Session] = {}
 
     def answer(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """The reply to one request."""
@@ -57,8 +73,8 @@ class Worker:
         if request == "fingerprint":
             return self.runtime.fingerprint(), b""
         if request == "executed":
-            optimised, shapes, extra = self.runtime.executed(payload)
-            return {"shapes": shapes, **extra}, optimised
+            executed = self.runtime.executed(payload)
+            return {"form": executed.form, "details": executed.details}, executed.model
         if request == "load":
             handle = max(self.sessions, default=0) + 1
             self.sessions[handle] = self.runtime.load(payload, bool(message["isolated"]))
@@ -67,10 +83,27 @@ class Worker:
             del self.sessions[message["handle"]]
             return {}, b""
         if request == "time":
-            call = self.sessions[message["handle"]].call
-            times = self.module.time_calls(call, message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
+            session = self.sessions[message["handle"]]
+            times = session.time(message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
             return {}, times.astype("<i8").tobytes()
+        if request == "run":
+            return {}, pack(self.sessions[message["handle"]].outputs())
+        if request == "usage":
+            return {"pid": os.getpid(), "cpu_s": sum(os.times()[:2])}, b""
+        if request == "memory":
+            return {"peak_bytes": memory.growth(lambda: self._used(payload))}, b""
         raise ValueError(f"unknown request {request!r}")
+
+    def _used(self, model: bytes) -> Session:
+        """A session of a whole network that has run twice: some memory is only taken by a second run."""
+        session = self.runtime.load(model, isolated=False)
+        session.call()
+        session.call()
+        return session
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, HwnasError) else f"{type(error).__name__}: {error}"
 
 
 def main(runtime: str, threads: int) -> None:
@@ -84,14 +117,14 @@ def main(runtime: str, threads: int) -> None:
         worker = Worker(runtime, threads)
         reply: tuple[dict[str, Any], bytes] = ({"ready": True, "numpy": np.__version__}, b"")
     except Exception as error:
-        write_frame(sink, {"error": f"{type(error).__name__}: {error}"})
+        write_frame(sink, {"error": _text(error)})
         return
     write_frame(sink, *reply)
     while (frame := read_frame(source)) is not None:
         try:
             reply = worker.answer(*frame)
         except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {error}"}, b""
+            reply = {"error": _text(error)}, b""
         write_frame(sink, *reply)
 
 

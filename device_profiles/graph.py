@@ -1,0 +1,174 @@
+"""ONNX graphs to networks, without the onnx package: used on the host and on the target alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from device_profiles.codec import decode
+from device_profiles.errors import InputError
+from device_profiles.messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from device_profiles.operators import MAX_VALUES, AttributeValue, Network, Node, Operator, Tensor
+from device_profiles.tensors import DTYPES, has_data, to_array
+from device_profiles.wire import Buffer
+
+#: Short prefixes of kinds, and the operator-set domains they stand for.
+DOMAINS = {"nchwc": "com.microsoft.nchwc", "microsoft": "com.microsoft", "ml": "ai.onnx.ml"}
+_SHORT = {domain: short for short, domain in DOMAINS.items()}
+
+#: Attribute values that change nothing, left out so that exporters that write them and exporters that do not give equal keys.
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "auto_pad": ("NOTSET",), "group": (1,), "alpha": (1.0,), "beta": (1.0,), "transA": (0,), "transB": (0,), "ceil_mode": (0,),
+    "count_include_pad": (0,), "storage_order": (0,), "allowzero": (0,), "training_mode": (0,), "momentum": (0.9,),
+}  # fmt: skip
+_NEUTRAL_LISTS = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
+
+#: Constant float inputs whose values decide what the kernel does, by kind: (input positions).
+_VALUE_INPUTS = {"Clip": (1, 2), "Pad": (1, 2, 3), "Resize": (1, 2, 3), "Pow": (1,), "Upsample": (1,)}
+
+#: AttributeProto.AttributeType: number -> the field that holds the value.
+ATTRIBUTE_FIELDS = {
+    1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints", 8: "strings", 9: "tensors", 10: "graphs",
+}  # fmt: skip
+
+
+def parse(data: Buffer) -> ModelProto:
+    """The model in `data`. Raises InputError when it is no ONNX model with at least one node."""
+    model = decode(ModelProto, data)
+    if not model.has("graph") or not model.graph.node:
+        raise InputError("not an ONNX model: it has no graph with nodes")
+    if not model.opset_import:
+        raise InputError("not a complete ONNX model: it names no operator set")
+    return model
+
+
+def name_nodes(data: bytes) -> bytes:
+    """The model with a unique name on every node: a runtime reports by name, and unnamed nodes would fall into one."""
+    model = parse(data)
+    names = [node.name for node in model.graph.node]
+    if all(names) and len(set(names)) == len(names):
+        return data
+    for index, node in enumerate(model.graph.node):
+        node.name = f"{node.name or node.op_type}_{index}"
+    return model.encode()
+
+
+def _value_tensor(value: ValueInfoProto) -> Tensor | None:
+    tensor = value.type.tensor_type if value.type else None
+    if tensor is None or tensor.shape is None or not all(dim.has("dim_value") for dim in tensor.shape.dim):
+        return None
+    return Tensor(tuple(dim.dim_value for dim in tensor.shape.dim), DTYPES.get(tensor.elem_type, "float32"))
+
+
+def constant_tensor(proto: TensorProto) -> Tensor:
+    """A constant: shape and type, and its values when it is small and its data is there."""
+    tensor = Tensor(tuple(proto.dims), DTYPES.get(proto.data_type, "float32"), constant=True)
+    if tensor.size > MAX_VALUES or not has_data(proto) or tensor.dtype not in ("int64", "int32", "float32", "bool"):
+        return tensor
+    return Tensor(tensor.shape, tensor.dtype, constant=True, values=tuple(to_array(proto).ravel().tolist()))
+
+
+def known_tensors(model: ModelProto) -> dict[str, Tensor]:
+    """The tensors of all values whose shapes the model states, by name."""
+    known: dict[str, Tensor] = {}
+    for value in (*model.graph.value_info, *model.graph.output, *model.graph.input):
+        tensor = _value_tensor(value)
+        if tensor is not None:
+            known[value.name] = tensor
+    return known
+
+
+def graph_network(model: ModelProto, known: Mapping[str, Tensor], name: str) -> Network:
+    """The graph of `model` as a Network; `known` gives the tensors of inputs and produced values by name.
+
+    Raises InputError that names the first node whose shapes are not known.
+    """
+    graph = model.graph
+    constants = {proto.name: constant_tensor(proto) for proto in graph.initializer}
+    tensors = {**known, **constants}
+    read = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
+    nodes: list[Node] = []
+    for index, proto in enumerate(graph.node):
+        if proto.op_type == "Constant" and proto.output:
+            tensors[proto.output[0]] = _constant_node(proto)
+            continue
+        kind = f"{_SHORT[proto.domain]}.{proto.op_type}" if proto.domain in _SHORT else proto.op_type
+        inputs, outputs = tuple(proto.input), _read_outputs(proto, read)
+        for value in (*filter(None, inputs), *outputs):
+            if value not in tensors:
+                raise InputError(
+                    f"the shape of {value!r} at node {proto.name or index!r} ({kind}) is not known; fix its dynamic dimensions"
+                )
+        if inputs and all(tensors[value].constant for value in inputs if value) and not proto.op_type.startswith("Random"):
+            # Computed once when the session is made: every runtime folds what depends on constants alone.
+            tensors.update({value: Tensor(tensors[value].shape, tensors[value].dtype, constant=True) for value in outputs})
+            continue
+        operator = Operator(
+            kind,
+            tuple(_operand(kind, position, tensors[value]) if value else None for position, value in enumerate(inputs)),
+            tuple(tensors[value] for value in outputs),
+            tuple(sorted(_attributes(proto))),
+        )
+        nodes.append(Node(operator, proto.name or f"{proto.op_type}_{index}", inputs, outputs))
+    if not nodes:
+        raise InputError("the graph computes nothing: all of its nodes are constants")
+    return Network(tuple(nodes), _graph_inputs(graph, tensors), tuple(value.name for value in graph.output), name)
+
+
+def _graph_inputs(graph: GraphProto, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    constants = {proto.name for proto in graph.initializer}
+    found = {value.name: tensors.get(value.name) for value in graph.input if value.name not in constants}
+    unknown = next((name for name, tensor in found.items() if tensor is None), None)
+    if unknown is not None:
+        raise InputError(f"the shape of input {unknown!r} is not known; fix its dynamic dimensions")
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+
+def _read_outputs(proto: NodeProto, read: set[str]) -> tuple[str, ...]:
+    """The outputs without those at the end that nobody reads, such as the mask of a dropout at inference."""
+    outputs = list(proto.output)
+    while len(outputs) > 1 and outputs[-1] not in read:
+        outputs.pop()
+    return tuple(value for value in outputs if value)
+
+
+def _operand(kind: str, position: int, tensor: Tensor) -> Tensor:
+    """Values are kept only where they decide what the kernel does; a bias that happens to be short is still a weight."""
+    if tensor.values is None or tensor.dtype in ("int64", "bool") or position in _VALUE_INPUTS.get(kind.rsplit(".", 1)[-1], ()):
+        return tensor
+    return Tensor(tensor.shape, tensor.dtype, constant=True)
+
+
+def attribute_value(attribute: AttributeProto) -> Any:
+    """The value of an attribute. Raises InputError for one that refers to a function's or has a type that is not read."""
+    if attribute.type not in ATTRIBUTE_FIELDS:
+        raise InputError(f"attribute {attribute.name!r} has type {attribute.type}, which is not read")
+    return getattr(attribute, ATTRIBUTE_FIELDS[attribute.type])
+
+
+def _constant_node(proto: NodeProto) -> Tensor:
+    value = attribute_value(proto.attribute[0]) if proto.attribute else None
+    if isinstance(value, TensorProto):
+        return constant_tensor(value)
+    values = tuple(value) if isinstance(value, list) else (value,)
+    shape = (len(values),) if isinstance(value, list) else ()
+    dtype = "float32" if any(isinstance(v, float) for v in values) else "int64" if all(isinstance(v, int) for v in values) else "string"
+    return Tensor(shape, dtype, constant=True, values=values if len(values) <= MAX_VALUES and dtype != "string" else None)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON and keys can hold: tensors and graphs are named by what they are."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+
+def _attributes(proto: NodeProto) -> Iterable[tuple[str, AttributeValue]]:
+    for attribute in proto.attribute:
+        value = attribute_value(attribute)
+        plain = tuple(map(_plain, value)) if isinstance(value, list) else _plain(value)
+        if plain in _NEUTRAL.get(attribute.name, ()):
+            continue
+        if attribute.name in _NEUTRAL_LISTS and isinstance(plain, tuple) and all(v == _NEUTRAL_LISTS[attribute.name] for v in plain):
+            continue
+        yield attribute.name, plain

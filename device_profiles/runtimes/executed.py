@@ -1,0 +1,35 @@
+"""What the child says about an executed model, made into a `Network`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from device_profiles import graph
+from device_profiles.operators import Network, Tensor
+from device_profiles.runtimes.fused import Kernel, fused_network, without_passes
+
+
+def executed_network(runtime: str, reply: Mapping[str, Any], optimised: bytes, source: bytes, name: str) -> Network:
+    """The executed network, from the child's answer (see `base.Executed`) and the model that it was asked about."""
+    if reply["form"] == "optimised":
+        return _optimised(reply["details"]["shapes"], optimised, name)
+    from device_profiles.onnx_io import read_network  # infers shapes, which needs the onnx package
+
+    written = read_network(source)
+    written = Network(written.nodes, written.inputs, written.outputs, name)
+    if reply["form"] == "source":
+        return without_passes(written)
+    return fused_network(written, [Kernel.of(kernel) for kernel in reply["details"]["kernels"]], runtime)
+
+
+def _optimised(shapes: Mapping[str, Any], model: bytes, name: str) -> Network:
+    proto = graph.parse(model)
+    known: dict[str, Tensor] = {}
+    for node in proto.graph.node:
+        produced = [output for output in node.output if output]
+        for output, (dtype, shape) in zip(produced, shapes.get(node.name, []), strict=False):
+            known[output] = Tensor(tuple(shape), dtype)
+    inputs = {value.name for value in proto.graph.input}
+    known.update({n: t for n, t in graph.known_tensors(proto).items() if n in inputs})
+    return graph.graph_network(proto, known, name)

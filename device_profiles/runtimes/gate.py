@@ -1,0 +1,41 @@
+"""The numeric gate: the time of a runtime is accepted only for a result that is right.
+
+What is right is what onnxruntime computes on the CPU from the same model, weights and inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from device_profiles.runtimes.base import Array
+
+#: Largest difference that is accepted, relative to the largest magnitude of the output, by runtime. Sums in another order differ by far
+#: less in float32 (about 1e-6 per operator); TF32 has 10 bits of mantissa and bfloat16 7, and their errors add up over layers.
+TOLERANCE = {"torch-cuda-tf32": 1e-2, "torch-cuda-bf16": 1e-1}
+DEFAULT_TOLERANCE = 1e-3
+
+#: The runtime that says what is right; it is not compared with itself.
+REFERENCE = "onnxruntime"
+
+
+def wrong_result(runtime: str, outputs: Sequence[Array], reference: Sequence[Array]) -> str | None:
+    """What is wrong with the outputs of a runtime, in one line; None when they agree with those of the reference."""
+    tolerance = TOLERANCE.get(runtime, DEFAULT_TOLERANCE)
+    if len(outputs) != len(reference):
+        return f"wrong result: {len(outputs)} outputs, {REFERENCE} gives {len(reference)}"
+    for index, (mine, right) in enumerate(zip(outputs, reference, strict=True)):
+        if mine.shape != right.shape:
+            return f"wrong result: output {index} has shape {mine.shape}, {REFERENCE} gives {right.shape}"
+        a, b = mine.astype(np.float64), right.astype(np.float64)
+        finite = np.isfinite(b)
+        if not np.array_equal(np.isfinite(a), finite):
+            return f"wrong result: output {index} is finite in other places than that of {REFERENCE}"
+        if not finite.any():
+            continue
+        scale = max(float(np.abs(b[finite]).max()), 1e-30)
+        worst = float(np.abs(a[finite] - b[finite]).max()) / scale
+        if worst > tolerance:
+            return f"wrong result: output {index} differs from that of {REFERENCE} by {worst:.2g} of its scale ({tolerance:g} is accepted)"
+    return None

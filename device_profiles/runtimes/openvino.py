@@ -1,0 +1,91 @@
+"""OpenVINO's CPU plugin as it runs inside the child process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from device_profiles.runtimes import base
+from device_profiles.runtimes.base import Array, Executed
+
+#: Kernels that hold or hand over data and compute nothing.
+_NOT_RUN = frozenset({"Const", "Output"})
+
+
+class Session(base.Session):
+    """A compiled model with one request that is used again and again."""
+
+    def __init__(self, compiled: Any, isolated: bool) -> None:
+        self.request = compiled.create_infer_request()
+        self.inputs = base.feeds(
+            [(i.get_any_name(), tuple(i.get_shape()), np.dtype(i.get_element_type().to_dtype())) for i in compiled.inputs]
+        )
+        self.isolated = isolated
+        for name, array in self.inputs.items():
+            self.request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+
+    def call(self) -> object:
+        """Runs the model once: with arrays in and out as one who calls the compiled model; isolated operators on tensors set already."""
+        if not self.isolated:
+            return self.request.infer(self.inputs, share_inputs=True)
+        self.request.start_async()
+        return self.request.wait()
+
+    def outputs(self) -> list[Array]:
+        """The outputs of one run."""
+        self.request.infer(self.inputs)
+        return [np.array(tensor.data) for tensor in self.request.output_tensors]
+
+
+class Runtime(base.Runtime):
+    """The CPU plugin: one stream, in float32 throughout, with a fixed number of threads."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        super().__init__(name, threads)
+        self.core = ov.Core()
+        # Which cores the child may use is decided from outside: a runtime that pins its threads to the first core by itself would meet
+        # everybody else who does.
+        self.settings = {
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
+            "EXECUTION_MODE_HINT": "ACCURACY", "ENABLE_CPU_PINNING": False,
+        }  # fmt: skip
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Version and settings: what decides how fast the same model runs."""
+        version = ov.get_version().partition("-")[0]
+        return {"name": self.name, "version": version, "threads": self.threads, "provider": "CPU", "settings": self.settings}
+
+    def _compile(self, model: bytes) -> Any:
+        return self.core.compile_model(self.core.read_model(model), "CPU", self.settings)
+
+    def executed(self, model: bytes) -> Executed:
+        """The kernels of the compiled model, with the layers of the source that went into each and how their results lie in memory."""
+        nodes = self._compile(model).get_runtime_model().get_ordered_ops()
+        number = {node.get_name(): index for index, node in enumerate(nodes)}
+        kernels: list[dict[str, Any]] = []
+        for node in nodes:
+            info = {key: str(getattr(value, "value", value)) for key, value in node.get_rt_info().items()}
+            sources = [(number[o.get_node().get_name()], o.get_index()) for o in (i.get_source_output() for i in node.inputs())]
+            constant = info["layerType"] == "Const" or (bool(sources) and all(kernels[s]["constant"] for s, _ in sources))
+            layers = [] if constant or info["layerType"] in _NOT_RUN else [n for n in info["originalLayersNames"].split(",") if n]
+            kernels.append(
+                {
+                    "type": info["layerType"],
+                    "layers": layers,
+                    "sources": sources,
+                    "layouts": info["outputLayouts"].split(","),
+                    "constant": constant,
+                }
+            )
+        return Executed("kernels", {"kernels": kernels})
+
+    def load(self, model: bytes, isolated: bool) -> Session:
+        """A session ready to be timed; whatever is isolated is compiled as any model, and becomes the same kernels."""
+        return Session(self._compile(model), isolated)
+
+
+def create(name: str, threads: int) -> Runtime:
+    """The runtime `openvino`."""
+    return Runtime(name, threads)
