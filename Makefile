@@ -4,13 +4,16 @@ OUT ?= runs/quickstart
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: quickstart test lint format bench docs clean
+.PHONY: quickstart test test-aarch64 lint format bench docs clean
 
 quickstart: $(VENV)/.all ## Profile this machine, train, search, verify, report
 	$(BIN)/hwnas quickstart --out $(OUT)
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest -n auto
+
+test-aarch64: $(VENV)/.dev ## Try the kit on emulated 64-bit Arm (needs qemu-user-static and mmdebstrap; downloads 110 MB once)
+	HWNAS_AARCH64=1 $(BIN)/python -m pytest tests/aarch64
 
 lint: $(VENV)/.dev ## Style and types
 	$(BIN)/ruff check .

@@ -7,26 +7,30 @@ repeats nothing; the journal goes away when nothing is unfinished.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from device_profiles import protocol
+from device_profiles import conditions, host, protocol
+from device_profiles.append import Appender
 from device_profiles.drift import Drift, drift
-from device_profiles.errors import InputError
-from device_profiles.fingerprint import device_fingerprint, differences
+from device_profiles.energy.meter import Meter
+from device_profiles.fingerprint import device_fingerprint, refuse_emulated
 from device_profiles.items import Item, background_items, by_key, plan_items
-from device_profiles.operators import Operator
+from device_profiles.lines import failed_line, network_line, operator_line
+from device_profiles.opening import open_profile
+from device_profiles.passes import Passes
+from device_profiles.pinning import Pinning, cores_for
 from device_profiles.plan import Plan, WholeNetwork
-from device_profiles.profile import SCHEMA, Appender, DeviceProfile
+from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
-from device_profiles.quantity import Quantity
 from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
 
 #: Called as `progress(share done, message)`.
@@ -41,11 +45,15 @@ _CAUTION = 0.7
 #: Items taken up before the cost of loading and timing one on this machine has been seen at all, when there is a budget.
 _FIRST = 8
 
-#: Sessions are freed after every block once the loaded models exceed this.
-_LOADED_BYTES = 1 << 30
+#: Models are loaded together as long as their weights and outputs stay below this, and below this share of the memory: loading takes longer
+#: than timing a block, so what is taken up stays loaded until it is done.
+_LOADED_BYTES, _LOADED_SHARE = 1 << 30, 1 / 8
 
 #: At most this share of a budget is spent on rounds of nothing but canaries.
 _PRELUDE_SHARE = 0.05
+
+#: At most this share of a budget is spent on waiting for a hot device to cool down.
+_GATE_SHARE = 0.2
 
 #: Rounds between two looks at whether an item is done, and the drift over its rounds up to which it may be done early.
 _LOOK_EVERY, _CALM = 3, 0.02
@@ -56,7 +64,10 @@ _LEAST_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a campaign did: items measured now, had already, failed, left unfinished; seconds, and the share of them spent timing."""
+    """What a campaign did: items measured now, had already, failed, left unfinished; seconds in all.
+
+    `timing_share`: of the seconds until the last time was taken, the share spent timing (memory and energy come after them).
+    """
 
     measured: int
     already: int
@@ -67,7 +78,13 @@ class Outcome:
 
 
 class Campaign:
-    """One measuring session on one profile file. `run()` measures what the plan holds and the profile does not."""
+    """One measuring session on one profile file. `run()` measures what the plan holds and the profile does not.
+
+    `meter` measures energy after the times ("find" takes the best that this device has), `memory` the peak memory of whole networks. `pin`
+    keeps the runtime on as many cores as it has threads; see `pinning` for None. `functional` lets an emulated processor through: its
+    profile says so, and predictors refuse it. `notice` is told what speaks against measuring now, a sentence at a time. `root` holds the
+    files that tell the state of the machine.
+    """
 
     def __init__(
         self,
@@ -78,11 +95,20 @@ class Campaign:
         settings: Protocol | None = None,
         budget_s: float | None = None,
         progress: Progress | None = None,
+        meter: Meter | Literal["find"] | None = None,
+        memory: bool = False,
+        pin: bool | None = None,
+        functional: bool = False,
+        notice: Callable[[str], object] | None = None,
+        root: Path = Path("/"),
     ) -> None:
         self.plan, self.path, self.runtime = plan, path, runtime
         self.settings = settings or Protocol()
-        self.budget_s, self.progress = budget_s, progress or _silent
-        self._timed_s, self._loaded_bytes, self._target = 0.0, 0, self.settings.max_rounds
+        self.budget_s, self.progress, self.notice = budget_s, progress or _silent, notice or _unheard
+        self.meter, self.memory, self.functional, self.root = meter, memory, functional, root
+        cores, self._pinned = cores_for(root, runtime.threads, host.allowed_cores(), pin)
+        self._pinning, self._reserve_s = Pinning(runtime, cores), 0.0
+        self._timed_s, self._target = 0.0, self.settings.max_rounds
         self._loads, self._blocks = _Mean(_LOAD_S), _Mean(self.settings.block_ms / 1e3 + _OVERHEAD_S)
 
     def run(self) -> Outcome:
@@ -91,38 +117,37 @@ class Campaign:
         Raises InputError when the profile was made on another device, DeviceError when the disk is full or the file is in use.
         """
         self._started = time.monotonic()
+        device = device_fingerprint(self.root)
+        self._room_bytes = min(_LOADED_BYTES, _LOADED_SHARE * (device["memory_mb"] or math.inf) * 2**20)
+        if not self.functional:
+            refuse_emulated(device)
         journal_path = self.path.with_name(self.path.name + ".journal")
         with Appender(self.path) as self.profile, Appender(journal_path) as self.journal:
-            done = self._open_profile()
+            self._passes = Passes(self.runtime, self._pinning.hold, self.meter, self.memory, self.root)
+            before = [*conditions.before(self.root, self.runtime.threads), *filter(None, [self._pinned])]
+            done = open_profile(self.profile, device, self.settings, self._passes, before, self.functional)
+            self._tell(before)
             self._earlier = DeviceProfile.read(self.path).canary_windows() if self.profile.lines else {}
             everything = plan_items(self.plan, self.settings)
             items = [item for item in everything if item.key not in done]
             background = background_items()
             self._replay(by_key(items, background))
+            self._watch = conditions.Watch(self.root, self.runtime, min(conditions.GATE_S, _GATE_SHARE * (self.budget_s or math.inf)))
+            self._reserve_s = self._passes.reserve_s(self.budget_s or 0.0, items)
             unfinished = self._rounds(items, background) if items else []
             self._write_canaries(background, done)
             self.profile.sync()
             if not unfinished:
                 journal_path.unlink()
-        seconds, failed = time.monotonic() - self._started, sum(item.failed for item in items)
+            seconds = time.monotonic() - self._started
+            self._measure_more(everything, background[0])
+            if items:
+                self._write_conditions(done, before)
+            self._pinning.release()
+        failed = sum(item.failed for item in items)
         measured = len(items) - failed - len(unfinished)
-        return Outcome(measured, len(everything) - len(items), failed, len(unfinished), seconds, self._timed_s / seconds)
-
-    def _open_profile(self) -> set[str]:
-        """Writes the header of a new profile, or checks that an old one was made here; returns the keys it has."""
-        device, runtime = device_fingerprint(), self.runtime.fingerprint()
-        if not self.profile.lines:
-            header = {
-                "type": "header", "schema": SCHEMA, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "device": device, "runtime": runtime, "protocol": self.settings.to_json(), "energy": "unavailable",
-            }  # fmt: skip
-            self.profile.append(header)
-            return set()
-        known = DeviceProfile.read(self.path)
-        differing = differences(device, runtime, known.header["device"], known.header["runtime"])
-        if differing:
-            raise InputError(f"{self.path} was measured on another device ({'; '.join(differing)}); choose another file for this one")
-        return {line["key"] for line in known.lines}
+        total = time.monotonic() - self._started
+        return Outcome(measured, len(everything) - len(items), failed, len(unfinished), total, self._timed_s / seconds)
 
     def _replay(self, items: dict[str, Item]) -> None:
         """Gives the items the rounds that an interrupted session had timed."""
@@ -164,8 +189,11 @@ class Campaign:
         return going_on
 
     def _left(self) -> float:
-        """Seconds of the budget that are left."""
-        return float("inf") if self.budget_s is None else self.budget_s - (time.monotonic() - self._started)
+        """Seconds of the budget that are left for times: what memory and energy need is kept back."""
+        return self._all_left() - self._reserve_s
+
+    def _all_left(self) -> float:
+        return math.inf if self.budget_s is None else self.budget_s - (time.monotonic() - self._started)
 
     def _affordable_rounds(self, count: int) -> int:
         """Rounds per item that the budget allows, within the protocol's bounds."""
@@ -175,16 +203,19 @@ class Campaign:
         return min(max(rounds, self.settings.min_rounds), self.settings.max_rounds)
 
     def _admit(self, active: list[Item], pending: deque[Item]) -> None:
-        """Takes up as many pending items as the rest of the budget can give all their rounds; always at least one."""
+        """Takes up as many pending items as fit into memory and get all their rounds in the rest of the budget; always at least one."""
         owed = sum(max(0, self._target - len(item.rounds)) for item in active) * self._blocks.value
         each = self._loads.value + self._target * self._blocks.value
         room = len(pending) if self.budget_s is None or self._loads.count > _FIRST else _FIRST - len(active)
-        while pending and ((_CAUTION * self._left() - owed >= each and room > 0) or not active):
+        free = self._room_bytes - sum(item.bytes for item in active)
+        while pending and ((_CAUTION * self._left() - owed >= each and room > 0 and free >= pending[0].bytes) or not active):
             room -= 1
+            free -= pending[0].bytes
             active.append(pending.popleft())
             owed += each
 
     def _round(self, active: list[Item], rng: np.random.Generator) -> None:
+        self._watch.look()
         for item in self._background:
             self._block(item)
         for index in rng.permutation(len(active)):
@@ -197,11 +228,11 @@ class Campaign:
     def _block(self, item: Item) -> None:
         """Times one block of one item and writes it into the journal."""
         if item.handle is None or item.handle[0] != self.runtime.generation:
+            self._pinning.hold()
             started, model = time.monotonic(), item.model()
             handle = self.runtime.load(model, item.isolated)
             self._loads.add(time.monotonic() - started)
-            item.handle, item.model_bytes = (self.runtime.generation, handle), len(model)
-            self._loaded_bytes += len(model)
+            item.handle = (self.runtime.generation, handle)
         s, started = self.settings, time.monotonic()
         times = self.runtime.time(
             item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls
@@ -211,13 +242,10 @@ class Campaign:
         item.numbers.append(self._number)
         self.journal.append({"key": item.key, "copies": item.copies, "round": self._number, "ms": item.rounds[-1]})
         self._blocks.add(time.monotonic() - started)
-        if self._loaded_bytes > _LOADED_BYTES:
-            self._unload(item)
 
     def _unload(self, item: Item) -> None:
         if item.handle is not None and item.handle[0] == self.runtime.generation:
             self.runtime.unload(item.handle[1])
-            self._loaded_bytes -= item.model_bytes
         item.handle = None
 
     def _is_done(self, item: Item) -> bool:
@@ -246,11 +274,7 @@ class Campaign:
         self._unload(item)
 
     def _write_failure(self, item: Item, error: str) -> None:
-        kind = "operator" if isinstance(item.subject, Operator) else "network"
-        line: dict[str, Any] = {"type": kind, "key": item.key, "status": "failed", "error": error}
-        if isinstance(item.subject, Operator):
-            line["operator"] = item.subject.to_json()
-        self.profile.append(line)
+        self.profile.append(failed_line(item.key, item.subject, error))
         item.failed = True
 
     def _write_canaries(self, background: list[Item], done: set[str]) -> None:
@@ -258,6 +282,23 @@ class Campaign:
             session = sum(key.startswith(item.key) for key in done)
             if item.rounds:
                 self.profile.append({"type": "canary", "key": f"{item.key}/{session}", "samples_ms": item.rounds})
+
+    def _measure_more(self, everything: list[Item], floor: Item) -> None:
+        """Peak memory and energy of all that was measured, now or earlier."""
+        lines = DeviceProfile.read(self.path).lines
+        good, done = {line["key"] for line in lines if line.get("status") == "ok"}, {line["key"] for line in lines}
+        measured = [item for item in everything if item.key in good]
+        self._passes.run(self.profile, measured, floor, done, self._all_left, partial(self.progress, 1.0))
+        self.profile.sync()
+
+    def _write_conditions(self, done: set[str], before: list[str]) -> None:
+        during = self._watch.findings() + [problem for problem in self._passes.problems if problem not in before]
+        self.profile.append(conditions.line(done, before, during))
+        self._tell(during)
+
+    def _tell(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self.notice(sentence)
 
 
 class _Mean:
@@ -278,46 +319,5 @@ def _silent(share: float, message: str) -> None:
     """Progress that nobody watches."""
 
 
-def operator_line(
-    key: str, op: Operator, raw: npt.NDArray[np.float64], copies: int, floor_ms: float, over: Drift, min_rounds: int
-) -> dict[str, Any]:
-    """The profile line of an operator from its raw rounds: the empty call is subtracted, and the rest divided by the copies."""
-    # A kernel cheaper than the clock can tell still takes some time: never 0.
-    samples = np.maximum((raw - floor_ms) / copies, 1e-6)
-    line = {
-        "type": "operator", "key": key, "status": "ok", "operator": op.to_json(),
-        "copies": copies, "floor_ms": _short(floor_ms), **_numbers(samples, over, min_rounds),
-    }  # fmt: skip
-    if protocol.estimate(samples).value <= 2e-6:
-        line["warnings"].append("below what the clock can tell")
-    return line
-
-
-def network_line(key: str, net: WholeNetwork, raw: npt.NDArray[np.float64], over: Drift, min_rounds: int) -> dict[str, Any]:
-    """The profile line of a whole network: nothing is subtracted, a user pays for the call too."""
-    executed = net.executed
-    return {
-        "type": "network", "key": key, "status": "ok", "name": net.name,
-        "operators": [[op.to_json(), count] for op, count in executed.counts()],
-        "macs": executed.macs, "params": executed.params, "peak_activation_bytes": executed.peak_activation_bytes,
-        **_numbers(raw, over, min_rounds),
-    }  # fmt: skip
-
-
-def _numbers(samples: npt.NDArray[np.float64], over: Drift, min_rounds: int) -> dict[str, Any]:
-    """What both kinds of lines say about their rounds; `drift` is what the headline was corrected by (1 for not at all)."""
-    quantity = over.corrected(protocol.estimate(samples))
-    latency = Quantity(_short(quantity.value), _short(quantity.low), _short(quantity.high), quantity.origin)
-    return {
-        "latency_ms": latency.to_json(),
-        "median_ms": _short(float(np.median(samples[:, 1]))),
-        "p95_ms": _short(float(np.median(samples[:, 2]))),
-        "drift": _short(over.ratio) if over.significant else 1.0,
-        "samples_ms": [[_short(v) for v in row] for row in samples],
-        "warnings": protocol.warnings(quantity, len(samples), over.ratio - 1, min_rounds),
-    }
-
-
-def _short(value: float) -> float:
-    """Seven digits: far below what can be measured, and readable."""
-    return float(f"{value:.7g}")
+def _unheard(sentence: str) -> None:
+    """A notice that nobody reads."""

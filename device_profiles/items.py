@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from device_profiles import onnx_io, protocol
+from device_profiles import models, protocol
 from device_profiles.builder import NetworkBuilder
 from device_profiles.operators import Operator, Tensor
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.protocol import Protocol
+from device_profiles.weights import fill_weights
 
 
 @dataclass(eq=False)
@@ -29,8 +30,14 @@ class Item:
     rounds: list[list[float]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     handle: tuple[int, int] | None = None
-    model_bytes: int = 0
     failed: bool = False
+
+    @property
+    def bytes(self) -> float:
+        """Memory of its weights and outputs while it is loaded, roughly."""
+        if isinstance(self.subject, Operator):
+            return self.copies * (self.subject.weight_bytes + self.subject.written_bytes) + self.subject.read_bytes
+        return self.subject.executed.weight_bytes + self.subject.executed.peak_activation_bytes
 
     @property
     def half_width(self) -> float:
@@ -42,7 +49,7 @@ class Item:
 def plan_items(plan: Plan, settings: Protocol) -> list[Item]:
     """The items of a plan in its order; whole networks are spread through the operators, because a short budget needs both."""
     operators = [_operator_item(op.key, op, protocol.copies_for(op, settings)) for op in plan.operators]
-    networks = [Item(f"network/{net.name}", partial(_given, net.model), False, net) for net in plan.networks]
+    networks = [Item(f"network/{net.name}", partial(fill_weights, net.model), False, net) for net in plan.networks]
     step = max(1, len(operators) // (2 * len(networks))) if networks else 1
     items: list[Item] = list(operators)
     for index, network in enumerate(networks):
@@ -67,11 +74,7 @@ def background_items() -> list[Item]:
 
 
 def _operator_item(key: str, operator: Operator, copies: int) -> Item:
-    return Item(key, partial(onnx_io.operator_model, operator, copies), True, operator, copies)
-
-
-def _given(model: bytes) -> bytes:
-    return model
+    return Item(key, partial(models.operator_model, operator, copies), True, operator, copies)
 
 
 def by_key(*groups: Sequence[Item]) -> dict[str, Item]:

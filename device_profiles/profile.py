@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import fcntl
+import gzip
 import hashlib
 import json
 import os
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles.errors import DeviceError, InputError
+from device_profiles import extras
+from device_profiles.append import Appender
+from device_profiles.errors import InputError
 from device_profiles.fingerprint import device_name
 from device_profiles.operators import Operator
 from device_profiles.protocol import estimate
 from device_profiles.quantity import Quantity
+from device_profiles.seal import MAX_BYTES, unseal
 
 SCHEMA = 1
-TYPES = ("header", "operator", "network", "canary")
+TYPES = ("header", "operator", "network", "canary", *extras.TYPES)
 
-#: A line longer than this is no measurement.
-MAX_LINE = 64 << 20
+#: Longer than this (eleven days) nobody measures; an imported or damaged number above it is no latency.
+MAX_MS = 1e9
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class OperatorMeasurement:
     p95_ms: float
     samples_ms: npt.NDArray[np.float64]
     warnings: tuple[str, ...] = ()
+    energy_mj: Quantity | None = None
 
     def __repr__(self) -> str:
         return f"<{self.key}: {_text(self.latency_ms)}{_noted(self.warnings)}>"
@@ -63,6 +69,8 @@ class NetworkMeasurement:
     p95_ms: float
     samples_ms: npt.NDArray[np.float64]
     warnings: tuple[str, ...] = ()
+    energy_mj: Quantity | None = None
+    memory_mb: Quantity | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}: {_text(self.latency_ms)}, {self.macs / 1e6:.3g} M MACs{_noted(self.warnings)}>"
@@ -86,38 +94,57 @@ class DeviceProfile:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> DeviceProfile:
-        """Reads a profile; a last line that a kill cut short is left out.
+        """Reads a profile (`.jsonl`, or packed as `.jsonl.gz`); a last line that a kill cut short is left out.
 
-        Anything else that is wrong raises InputError with its line number.
+        Anything else that is wrong raises InputError with its line number: a line that is not what was written, a number that cannot be.
         """
         source = Path(path)
-        try:
-            data = source.read_bytes()
-        except OSError as error:
-            raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+        data = _bytes(source)
         complete = data[: data.rfind(b"\n") + 1]
         if not complete:
             raise InputError(f"{source}: no device profile: it has no complete line")
         lines = list(_parse(source, complete))
-        header = _header(source, lines[0])
-        keys = [line["key"] for line in lines[1:]]
-        if len(set(keys)) != len(keys):
-            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-            raise InputError(f"{source}: {twice!r} occurs twice; a measurement occurs once per campaign")
-        return cls(header, lines[1:], hashlib.sha256(complete).hexdigest())
+        keys = Counter(line["key"] for line in lines[1:])
+        twice = next((key for key, count in keys.items() if count > 1), None)
+        if twice is not None:
+            raise InputError(f"{source}: {twice[:80]!r} occurs twice; a measurement occurs once per campaign")
+        return cls(lines[0], lines[1:], hashlib.sha256(complete).hexdigest())
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the profile to a new file. Raises InputError when there is a profile already."""
+        with Appender(Path(path)) as appender:
+            if appender.lines:
+                raise InputError(f"{path}: there is a profile already; choose another name")
+            for line in (self.header, *self.lines):
+                appender.append(line)
+            appender.sync()
 
     @property
     def device_name(self) -> str:
         """The device: hardware, runtime and settings, such as `xeon-2.80ghz/onnxruntime/1t`."""
         return device_name(self.header["device"], self.header["runtime"])
 
+    @property
+    def functional(self) -> bool:
+        """Whether it was made on an emulated processor only to try the way: its times mean nothing."""
+        return bool(self.header.get("functional", False))
+
+    def refuse_functional(self) -> None:
+        """Raises InputError for a profile whose times mean nothing; call it before using them."""
+        if self.functional or self.header["device"].get("emulated"):
+            raise InputError("this profile was made on an emulated processor to try the way; its times mean nothing: measure on the board")
+        if self.header.get("origin", "measured") != "measured":
+            raise InputError("the times of this profile were published, not measured by this protocol; measure the device: hwnas profile")
+
     def operators(self) -> list[OperatorMeasurement]:
         """The operators that were measured."""
-        return [_operator(line) for line in self._good("operator")]
+        energy = extras.quantities(self.lines, "energy_mj")
+        return [replace(m, energy_mj=energy.get(m.key)) for m in map(_operator, self._good("operator"))]
 
     def networks(self) -> list[NetworkMeasurement]:
         """The whole networks that were measured."""
-        return [_network(line) for line in self._good("network")]
+        energy, memory = (extras.quantities(self.lines, name) for name in ("energy_mj", "memory_mb"))
+        return [replace(m, energy_mj=energy.get(m.key), memory_mb=memory.get(m.key)) for m in map(_network, self._good("network"))]
 
     def canary_windows(self) -> dict[str, list[float]]:
         """The fastest windows in ms of every canary over all campaigns on this file, by its key without the campaign."""
@@ -133,7 +160,7 @@ class DeviceProfile:
 
     def failures(self) -> list[dict[str, Any]]:
         """The lines of operators and networks that could not be measured, with their errors."""
-        return [line for line in self.lines if line.get("status") == "failed"]
+        return [line for line in self.lines if line.get("status") == "failed" and line["type"] not in extras.TYPES]
 
     def _good(self, kind: str) -> Iterator[dict[str, Any]]:
         return (line for line in self.lines if line["type"] == kind and line.get("status") == "ok")
@@ -146,48 +173,89 @@ class DeviceProfile:
         )
 
 
+def _bytes(source: Path) -> bytes:
+    try:
+        with source.open("rb") as file:
+            unpacked = gzip.GzipFile(fileobj=file) if source.suffix == ".gz" else file
+            data = unpacked.read(MAX_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{source}: cannot be unpacked: it is damaged or no gzip file") from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{source}: more than {MAX_BYTES >> 20} MB is too much for a device profile")
+    return data
+
+
 def _parse(source: Path, data: bytes) -> Iterator[dict[str, Any]]:
-    for number, text in enumerate(data.splitlines(), 1):
+    start, number = 0, 0
+    while start < len(data):
+        end, number = data.index(b"\n", start), number + 1
         try:
-            line = json.loads(text) if len(text) <= MAX_LINE else None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{source}, line {number}: not JSON ({error})") from error
-        if not isinstance(line, dict) or line.get("type") not in TYPES:
-            raise InputError(f"{source}, line {number}: not a line of a device profile (type must be one of {', '.join(TYPES)})")
-        if (line["type"] == "header") != (number == 1):
-            raise InputError(f"{source}, line {number}: the header, and only the header, is the first line")
-        if number > 1 and not isinstance(line.get("key"), str):
-            raise InputError(f"{source}, line {number}: a measurement needs a key")
-        try:
-            _check(line)
-        except (InputError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{source}, line {number}: {error}") from error
+            line = unseal(data[start:end])
+            _check(line, number)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            what = f"lacks {error}" if type(error) is KeyError else " ".join(str(error).split())[:200]
+            raise InputError(f"{source}, line {number}: {what}") from error
         yield line
+        start = end + 1
 
 
-def _check(line: dict[str, Any]) -> None:
-    if line["type"] == "canary" and not (_samples(line) > 0).all():
+def _check(line: dict[str, Any], number: int) -> None:
+    kind = line.get("type")
+    if kind not in TYPES:
+        raise InputError(f"not a line of a device profile (type must be one of {', '.join(TYPES)})")
+    if (kind == "header") != (number == 1):
+        raise InputError("the header, and only the header, is the first line")
+    if number == 1:
+        _check_header(line)
+    elif not isinstance(line.get("key"), str):
+        raise InputError("a measurement needs a key")
+    elif kind in extras.TYPES:
+        extras.check(line)
+    elif kind == "canary" and not (_samples(line) > 0).all():
         raise InputError("the times of a canary must be positive")
-    if line["type"] in ("operator", "network") and line.get("status") == "ok":
-        measurement = _operator(line) if line["type"] == "operator" else _network(line)
-        if measurement.latency_ms.value <= 0 or not np.isfinite(measurement.samples_ms).all():
-            raise InputError("a measured latency must be positive and finite")
+    elif kind != "canary" and line.get("status") == "ok":
+        _check_measurement(line)
 
 
-def _header(source: Path, line: dict[str, Any]) -> dict[str, Any]:
+def _check_header(line: dict[str, Any]) -> None:
     schema = line.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise InputError(f"{source}: profile schema {schema!r} is newer than this program reads ({SCHEMA}); upgrade hwnas")
+    if type(schema) is not int or schema > SCHEMA:
+        raise InputError(f"profile schema {str(schema)[:20]!r} is newer than this program reads ({SCHEMA}); upgrade hwnas")
+    if schema < 1:
+        raise InputError(f"there is no profile schema {schema}; this program reads 1 to {SCHEMA}")
     for name in ("device", "runtime", "protocol"):
         if not isinstance(line.get(name), dict):
-            raise InputError(f"{source}: the header lacks {name!r}")
-    return line
+            raise InputError(f"the header lacks {name!r}")
+
+
+def _check_measurement(line: dict[str, Any]) -> None:
+    """Numbers that a device cannot have given are refused, however well the line is sealed."""
+    measurement = _operator(line) if line["type"] == "operator" else _network(line)
+    latency = measurement.latency_ms
+    if not (latency.value > 0 and latency.low >= 0 and latency.high <= MAX_MS):
+        raise InputError("a measured latency must be positive and finite")
+    if not all(0 < value <= MAX_MS for value in (measurement.median_ms, measurement.p95_ms)):
+        raise InputError("median_ms and p95_ms must be positive and finite")
+    if not all(isinstance(note, str) for note in measurement.warnings):
+        raise InputError("warnings must be texts")
+    for name in ("copies", "floor_ms", "drift"):
+        value = line.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_MS:
+            raise InputError(f"{name} must be a number from 0, got {str(value)[:40]}")
+    if isinstance(measurement, NetworkMeasurement):
+        counts = [line["macs"], line["params"], *(count for _, count in line["operators"])]
+        if not all(type(count) is int and 0 <= count < 2**60 for count in counts) or not 0 <= measurement.peak_activation_bytes < 2**60:
+            raise InputError("macs, params, peak_activation_bytes and the counts of operators must be whole numbers from 0")
 
 
 def _samples(line: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     samples = np.asarray(line["samples_ms"], dtype=np.float64)
     if samples.ndim != 2 or samples.shape[1] != 3:
         raise InputError(f"samples_ms must be rows of three numbers, got shape {samples.shape}")
+    if not ((samples >= 0) & (samples <= MAX_MS)).all():
+        raise InputError("samples_ms must be finite numbers from 0")
     return samples
 
 
@@ -198,72 +266,15 @@ def _operator(line: Mapping[str, Any]) -> OperatorMeasurement:
     )  # fmt: skip
 
 
+@lru_cache(1 << 14)
+def _shared(text: str) -> Operator:
+    """Networks of one space hold the same operators again and again: each is made once."""
+    return Operator.from_json(json.loads(text))
+
+
 def _network(line: Mapping[str, Any]) -> NetworkMeasurement:
     return NetworkMeasurement(
-        line["key"], str(line["name"]), [(Operator.from_json(op), int(count)) for op, count in line["operators"]],
+        line["key"], str(line["name"]), [(_shared(json.dumps(op)), int(count)) for op, count in line["operators"]],
         int(line["macs"]), int(line["params"]), float(line["peak_activation_bytes"]), Quantity.from_json(line["latency_ms"]),
         float(line["median_ms"]), float(line["p95_ms"]), _samples(line), tuple(line.get("warnings", ())),
     )  # fmt: skip
-
-
-class Appender:
-    """Appends whole lines to a file that only one process may write; what a kill cut short is removed on opening.
-
-    Raises InputError when the file cannot be written and DeviceError when another process writes it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._fd)
-            raise DeviceError(f"{path}: another process is measuring into this file; wait for it or choose another file") from error
-        data = path.read_bytes()
-        self.lines = _complete_lines(data)
-        keep = sum(len(line) + 1 for line in self.lines)
-        if keep < len(data):
-            os.ftruncate(self._fd, keep)
-
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Writes one line whole. Raises DeviceError when the disk is full."""
-        text = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        size = os.fstat(self._fd).st_size
-        try:
-            written = os.write(self._fd, text)
-        except OSError as error:
-            raise DeviceError(f"{self.path}: cannot be written: {error.strerror or error}; nothing already measured is lost") from error
-        if written < len(text):
-            os.ftruncate(self._fd, size)
-            raise DeviceError(f"{self.path}: the disk is full; nothing already measured is lost, free some space and start again")
-
-    def sync(self) -> None:
-        """Makes what was written survive a loss of power."""
-        os.fsync(self._fd)
-
-    def close(self) -> None:
-        """Lets go of the file."""
-        os.close(self._fd)
-
-    def __enter__(self) -> Appender:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-
-def _complete_lines(data: bytes) -> list[bytes]:
-    """The lines that were written whole: up to the last newline, less lines at the end that are not JSON."""
-    lines = data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
-    while lines:
-        try:
-            json.loads(lines[-1])
-            break
-        except ValueError:
-            lines.pop()
-    return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,16 +37,22 @@ def plan_space(space: SearchSpace, runtime: RuntimeProcess, seed: int = 0, progr
 
     The runtime is asked for the executed graphs of architectures that together show every configuration of every part of the space.
     """
-    from predictors.covering import covering
-
-    archs = np.vstack([space.smallest(), space.largest(), covering(space, np.random.default_rng(seed))])
+    archs = covering_archs(space, seed)
     networks: list[WholeNetwork] = []
     for index, arch in enumerate(archs):
         networks.append(whole_network(space, arch, runtime))
         if progress is not None:
             progress((index + 1) / len(archs), f"asking the runtime what it executes, {index + 1} of {len(archs)} networks")
-    distinct = list({network.name: network for network in networks}.values())
-    return make_plan([network.executed for network in distinct], spread(distinct, WHOLE_NETWORKS))
+    return make_plan([network.executed for network in networks], spread(networks, WHOLE_NETWORKS))
+
+
+def covering_archs(space: SearchSpace, seed: int = 0) -> Archs:
+    """The smallest, the largest, and what else shows every configuration of every part; each once; shape `(n, n_choices)`."""
+    from predictors.covering import covering
+
+    archs = np.vstack([space.smallest(), space.largest(), covering(space, np.random.default_rng(seed))])
+    first = sorted(np.unique(archs, axis=0, return_index=True)[1])
+    return np.asarray(archs[first])
 
 
 def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:
@@ -77,6 +83,13 @@ def profile(
     budget_s: float | None = None,
     settings: Protocol | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], object] | None = None,
 ) -> Outcome:
-    """Measures a plan into the profile `out`, or goes on with it. See `device_profiles.campaign.Campaign`."""
-    return Campaign(plan, out, runtime, settings=settings, budget_s=budget_s, progress=progress).run()
+    """Measures a plan into the profile `out`, or goes on with it: times, peak memory of whole networks, energy where there is a meter.
+
+    `notice` is told what speaks against measuring now, a sentence at a time. See `device_profiles.campaign.Campaign`.
+    """
+    campaign = Campaign(
+        plan, out, runtime, settings=settings, budget_s=budget_s, progress=progress, meter="find", memory=True, notice=notice
+    )
+    return campaign.run()

@@ -41,8 +41,10 @@ class NetworkPredictor:
     def fit(self, profile: DeviceProfile) -> NetworkPredictor:
         """Learns from the measured operators and whole networks of a profile.
 
-        Few measurements give wide intervals. Raises InputError when the profile holds no measured operator.
+        Few measurements give wide intervals. Raises InputError when the profile holds no measured operator, or was made
+        on an emulated processor.
         """
+        profile.refuse_functional()
         measured = profile.operators()
         failed = [str(line["key"]) for line in profile.failures() if line["type"] == "operator"]
         self.pricer_ = OperatorPricer().fit([m.operator for m in measured], [m.latency_ms for m in measured], failed)

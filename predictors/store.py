@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device_profiles.errors import InputError, unknown
+from device_profiles.library import library_profiles
 from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 from predictors.boosted import BoostedTrees
@@ -45,15 +46,22 @@ def save(predictor: NetworkPredictor, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str], known: Iterable[str] = ()) -> NetworkPredictor:
-    """Reads a `device.json`; it prices exactly as the predictor that was saved.
+    """Reads a `device.json`; it prices exactly as the predictor that was saved. A name of the library, where there is no such file, gives
+    the predictor of that device.
 
-    `known` are names of devices that could have been meant where `path` is no file. Raises InputError, in one line, for a file that is
+    `known` are further names that could have been meant where `path` is no file. Raises InputError, in one line, for a file that is
     missing, truncated, of another type, of a newer schema or changed by hand.
     """
     source = Path(path)
-    names = list(known)
-    if names and not source.exists() and source.suffix != ".json":
-        raise unknown("device", str(path), names)
+    if not source.exists() and source.suffix != ".json":
+        shipped = library_profiles()
+        if str(path) in shipped:
+            from predictors.shipped import load_shipped
+
+            return load_shipped(str(path))
+        names = [*known, *shipped]
+        if names:
+            raise unknown("device", str(path), names)
     data = _read(source)
     content = {name: value for name, value in data.items() if name not in ("type", "schema", "checksum")}
     if data.get("checksum") != checksum(content):

@@ -46,7 +46,9 @@ def test_no_pickle_and_no_relative_imports() -> None:
     ("package", "never"), [("device_profiles", {"torch", "sklearn", "xgboost", "scipy", "pandas"}), ("predictors", {"torch"})]
 )
 def test_packages_below_never_name_what_only_the_top_needs(package: str, never: set[str]) -> None:
-    for file in (ROOT / package).rglob("*.py"):
+    # PyTorch is also a runtime that is measured, in a child process of its own.
+    measured = set((ROOT / "device_profiles" / "runtimes").glob("torch*.py"))
+    for file in set((ROOT / package).rglob("*.py")) - measured:
         assert not imported(file) & never, file
 
 

@@ -14,19 +14,22 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 def devices(json: Json = False) -> None:
     """This device, the runtimes that can be measured on it, and the profiles that came with hwnas."""
     from device_profiles.fingerprint import device_fingerprint
-    from device_profiles.library import library_profiles
+    from device_profiles.library import library_rows
     from device_profiles.runtimes import RUNTIMES
 
-    here, shipped = device_fingerprint(), library_profiles()
+    here, shipped = device_fingerprint(), library_rows()
     if json:
         emit({"here": here, "runtimes": RUNTIMES, "library": shipped})
         return
     say(f"this device: {here['cpu']}, {here['cores']} cores, {here['memory_mb']} MB, {' '.join(here['isa'])}")
     for name, text in RUNTIMES.items():
         say(f"runtime {name}: {text}")
-    for entry in shipped:
-        say(f"{entry['name']}: {entry['operators']} operators, {entry['networks']} networks, measured {entry['created']}")
-    if not shipped:
+    for row in shipped:
+        say(f"{row['name']}: {row['hardware']}, {row['cores']} cores; {row['runtime']} {row['version']}, {row['threads']} threads")
+        say(f"    {row['operators']} operators, {row['networks']} networks, measured {row['created']}")
+    if shipped:
+        say(f"a name of this list is a device wherever one is asked for, such as: hwnas predict NET.onnx --device {shipped[0]['name']}")
+    else:
         say("no profiles came with hwnas; make one with: hwnas profile --space mobilenet-small --out P.jsonl")
 
 

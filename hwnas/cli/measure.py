@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from device_profiles.errors import InputError
+from hwnas.cli import field
 from hwnas.cli.listing import Json
 from hwnas.cli.show import bar, emit, need, say, seconds
 
@@ -23,6 +25,10 @@ def profile(
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images of the space.")] = 3,
     classes: Annotated[int, typer.Option(min=2, help="Classes of the space.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Decides which networks of the space are measured whole.")] = 0,
+    host: Annotated[
+        list[str] | None, typer.Option(help="Measure this machine over ssh instead, such as pi@board; once per machine.")
+    ] = None,
+    ssh_config: Annotated[Path | None, typer.Option(help="For --host: a file in place of ~/.ssh/config.")] = None,
     json: Json = False,
 ) -> None:
     """Measure this device: every operator that the networks execute, and some of the networks whole."""
@@ -35,13 +41,20 @@ def profile(
         raise InputError("say what to measure: either --space NAME or --onnx FILE (which may be given several times)")
     if runtime not in RUNTIMES:
         raise unknown("runtime", runtime, RUNTIMES)
+    if host:
+        if runtime != "onnxruntime":
+            raise InputError(f"--host measures onnxruntime only, not {runtime}")
+        models, whole = field.shipped(space, onnx or [], resolution, channels, classes, seed)
+        field.profile_hosts(host, out, models, whole, threads=threads, budget=budget, ssh_config=ssh_config, json=json)
+        return
     budget_s = seconds(budget)
     chosen = spaces.load(space, classes=classes, resolution=resolution, channels=channels) if space else None
     with RuntimeProcess(runtime, threads) as process:
         with bar("planning") as update:
             plan = profiling.plan_space(chosen, process, seed, update) if chosen else profiling.plan_files(onnx or [], process)
         with bar("measuring") as update:
-            outcome = profiling.profile(plan, out, process, budget_s=budget_s, progress=update)
+            told = partial(typer.echo, err=True)
+            outcome = profiling.profile(plan, out, process, budget_s=budget_s, progress=update, notice=told)
     measured = DeviceProfile.read(out)
     if json:
         emit({"profile": str(out), "device": measured.device_name, **vars(outcome)})

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from device_profiles.durations import seconds
 from device_profiles.errors import InputError
 
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(text: str | None) -> float | None:
-    """Seconds from `90s`, `10m`, `1.5h` or a bare number; None stays None. Raises InputError for anything else."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
-    if match is None or float(match[1]) <= 0:
-        raise InputError(f"not a duration: {text!r}; write for example 90s, 10m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
+__all__ = ["bar", "emit", "need", "say", "seconds"]
 
 
 def need(*modules: str, extra: str) -> None:

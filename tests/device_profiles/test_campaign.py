@@ -20,6 +20,7 @@ from device_profiles.plan import Plan, WholeNetwork, make_plan
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol, copies_for
 from device_profiles.runtimes import RuntimeCrash, RuntimeProcess
+from device_profiles.seal import seal
 
 QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=4, call_us=50.0, max_copies=4, prelude_rounds=5)
 
@@ -189,16 +190,16 @@ def test_budget_is_kept_and_what_matters_most_comes_first(runtime: RuntimeProces
 def test_another_device_is_refused(plan: Plan, runtime: RuntimeProcess, tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     run(plan, path, runtime)
-    lines = path.read_text().splitlines()
-    header = json.loads(lines[0])
+    first, rest = path.read_bytes().split(b"\n", 1)
+    header = json.loads(first)
     header["device"]["cpu"] = "Another 9000"
-    path.write_text("\n".join([json.dumps(header), *lines[1:]]) + "\n")
+    path.write_bytes(seal(header) + rest)
     with pytest.raises(InputError, match=r"another device.*Another 9000"):
         run(plan, path, runtime)
 
 
 def test_two_profilers_on_one_file(plan: Plan, runtime: RuntimeProcess, tmp_path: Path) -> None:
-    from device_profiles.profile import Appender
+    from device_profiles.append import Appender
 
     with Appender(tmp_path / "p.jsonl"), pytest.raises(DeviceError, match="another process"):
         run(plan, tmp_path / "p.jsonl", runtime)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from device_profiles.append import Appender
 from device_profiles.errors import InputError
-from device_profiles.profile import Appender, DeviceProfile
+from device_profiles.profile import DeviceProfile
+from device_profiles.seal import seal
 
 
 def lines() -> list[dict[str, Any]]:
@@ -31,7 +32,7 @@ def lines() -> list[dict[str, Any]]:
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_bytes(b"".join(map(seal, rows)))
     return path
 
 
@@ -92,10 +93,7 @@ def test_cut_at_any_byte_it_can_be_read_and_continued(tmp_path: Path, cut: int) 
         assert len(appender.lines) == complete
         for row in lines()[complete:]:
             appender.append(row)
-    assert path.read_text() == "".join(
-        (text if i < complete else json.dumps(json.loads(text), separators=(",", ":"))) + "\n"
-        for i, text in enumerate(whole.decode().splitlines())
-    )
+    assert path.read_bytes() == whole
     DeviceProfile.read(path)
 
 

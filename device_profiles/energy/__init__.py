@@ -1,0 +1,9 @@
+"""Energy: meters behind one interface, and what a call costs in millijoules."""
+
+from __future__ import annotations
+
+from device_profiles.energy.find import find, meter_for
+from device_profiles.energy.log import LogMeter
+from device_profiles.energy.meter import Meter, MeterError, Reading
+
+__all__ = ["LogMeter", "Meter", "MeterError", "Reading", "find", "meter_for"]

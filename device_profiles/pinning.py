@@ -1,0 +1,64 @@
+"""Which cores the runtime's process may use.
+
+Not pinned by default: a pinned process cannot leave a core that a neighbour wants, while the protocol takes the fastest stretches of the
+fastest rounds anyway, and the network will not be pinned when it is deployed either. The exception are processors with cores of different
+speeds: there an unpinned process is measured now on one kind and now on another, and the fastest kind is taken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from device_profiles import host
+from device_profiles.runtimes.process import RuntimeProcess
+
+#: Cores whose speeds are within this of the fastest are of the same kind: single cores of one kind have slightly higher turbo clocks.
+_SAME_KIND = 0.85
+
+
+class Pinning:
+    """Keeps every child of a runtime on chosen cores; empty `cores` leave it alone."""
+
+    def __init__(self, runtime: RuntimeProcess, cores: Iterable[int]) -> None:
+        self.runtime, self.cores = runtime, frozenset(cores)
+        self._generation: int | None = None
+
+    def hold(self) -> None:
+        """Pins the child that there is now, starting it if necessary; does nothing for a child that is pinned already."""
+        if self.cores and self._generation != self.runtime.generation:
+            _pin(int(self.runtime.usage()["pid"]), self.cores)
+            self._generation = self.runtime.generation
+
+    def release(self) -> None:
+        """Lets the child use all cores again."""
+        if self.cores and self._generation == self.runtime.generation:
+            _pin(int(self.runtime.usage()["pid"]), host.allowed_cores())
+        self._generation = None
+
+
+def _pin(pid: int, cores: Iterable[int]) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):  # a thread may end meanwhile
+            os.sched_setaffinity(int(task.name), cores)
+
+
+def cores_for(root: Path, threads: int, allowed: Iterable[int], pin: bool | None) -> tuple[list[int], str | None]:
+    """The cores for a number of threads, one per physical core, and a sentence about them.
+
+    `pin` None pins only where cores differ in speed; True wherever there are enough cores, False nowhere. The last cores come first: the
+    first one often serves the interrupts. Without enough cores of one kind nothing is pinned.
+    """
+    usable, speeds = sorted(allowed, reverse=True), host.speeds(root)
+    most = max((speeds.get(core, 0.0) for core in usable), default=0.0)
+    fast = [core for core in usable if speeds.get(core, 0.0) >= _SAME_KIND * most]
+    if pin is False or (pin is None and len(fast) == len(usable)):
+        return [], None
+    physical = list({host.siblings(root, core): core for core in reversed(fast)}.values())[::-1]
+    if threads > len(physical):
+        return [], f"Not pinned: {threads} threads, but {len(physical)} {'fast ' if len(fast) < len(usable) else ''}physical cores."
+    chosen = sorted(physical[:threads])
+    why = f", which are among the {len(fast)} fastest of {len(usable)}" if len(fast) < len(usable) else ""
+    return chosen, f"The runtime is pinned to core{'s' if threads > 1 else ''} {', '.join(map(str, chosen))}{why}."
