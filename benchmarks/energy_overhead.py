@@ -24,10 +24,10 @@ from device_profiles.energy import Meter, find
 from device_profiles.energy.hwmon import HwmonMeter
 from device_profiles.energy.powercap import PowercapMeter
 from device_profiles.energy.recorder import Recorder
-from device_profiles.graph import name_nodes
+from device_profiles.graphs.graph import name_nodes
+from device_profiles.graphs.weights import fill_weights
 from device_profiles.protocol import Protocol, block_summary, low_mean
 from device_profiles.runtimes import RuntimeProcess
-from device_profiles.weights import fill_weights
 
 NETWORKS = ("light_shufflenet", "light_squeezenet", "light_inception_v1")
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"

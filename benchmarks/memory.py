@@ -15,11 +15,11 @@ from typing import Any
 import onnx
 from common import save, table
 
-from device_profiles.graph import name_nodes
+from device_profiles.graphs.graph import name_nodes
+from device_profiles.graphs.weights import fill_weights
 from device_profiles.items import background_items
 from device_profiles.proxies import proxies
 from device_profiles.runtimes import RuntimeProcess
-from device_profiles.weights import fill_weights
 
 REPEATS = 5
 NETWORKS = Path(onnx.__file__).parent / "backend/test/data/light"

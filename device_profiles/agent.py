@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from device_profiles import board, disk
+from device_profiles.boards import board, disk
+from device_profiles.boards.console import Progress, summary
+from device_profiles.boards.shipped import Shipped, plan_models, read_model
 from device_profiles.campaign import Campaign
-from device_profiles.console import Progress, summary
 from device_profiles.durations import seconds
 from device_profiles.errors import DeviceError, HwnasError, InputError
 from device_profiles.protocol import Protocol
 from device_profiles.runtimes.process import RuntimeProcess
-from device_profiles.shipped import Shipped, plan_models, read_model
 
 _INTERRUPTED = 130
 
@@ -65,7 +65,7 @@ def _parser(kit: bool) -> argparse.ArgumentParser:
     parser.add_argument("--budget", help="time for measuring, such as 90s or 10m; without it, as long as it takes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the runtime")
     parser.add_argument("--functional", action="store_true", help="only try everything out, as under emulation: times are no measurements")
-    parser.add_argument("--run", default="", help=argparse.SUPPRESS)  # the rest is for `device_profiles.attach`
+    parser.add_argument("--run", default="", help=argparse.SUPPRESS)  # the rest is for `device_profiles.boards.attach`
     parser.add_argument("--status", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--lock", type=int, help=argparse.SUPPRESS)
     if not kit:

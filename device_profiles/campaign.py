@@ -6,7 +6,6 @@ repeats nothing; the journal goes away when nothing is unfinished.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import deque
@@ -18,16 +17,17 @@ from typing import Literal
 
 import numpy as np
 
-from device_profiles import conditions, host, protocol
+from device_profiles import journal, protocol
 from device_profiles.append import Appender
 from device_profiles.drift import Drift, drift
 from device_profiles.energy.meter import Meter
 from device_profiles.fingerprint import device_fingerprint, refuse_emulated
 from device_profiles.items import Item, background_items, by_key, plan_items
 from device_profiles.lines import failed_line, network_line, operator_line
+from device_profiles.machine import conditions, host
+from device_profiles.machine.pinning import Pinning, cores_for
 from device_profiles.opening import open_profile
 from device_profiles.passes import Passes
-from device_profiles.pinning import Pinning, cores_for
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
@@ -55,8 +55,9 @@ _PRELUDE_SHARE = 0.05
 #: At most this share of a budget is spent on waiting for a hot device to cool down.
 _GATE_SHARE = 0.2
 
-#: Rounds between two looks at whether an item is done, and the drift over its rounds up to which it may be done early.
-_LOOK_EVERY, _CALM = 3, 0.02
+#: After a look at whether an item is done early it gets this many times its rounds before the next; and the drift over its rounds up to
+#: which it may be done early.
+_LOOK_AGAIN, _CALM = 1.4, 0.02
 
 #: Rounds that a result needs at the very least when the budget ends.
 _LEAST_ROUNDS = 3
@@ -109,6 +110,7 @@ class Campaign:
         cores, self._pinned = cores_for(root, runtime.threads, host.allowed_cores(), pin)
         self._pinning, self._reserve_s = Pinning(runtime, cores), 0.0
         self._timed_s, self._target = 0.0, self.settings.max_rounds
+        self._looks = _looks(self.settings)
         self._loads, self._blocks = _Mean(_LOAD_S), _Mean(self.settings.block_ms / 1e3 + _OVERHEAD_S)
 
     def run(self) -> Outcome:
@@ -131,7 +133,7 @@ class Campaign:
             everything = plan_items(self.plan, self.settings)
             items = [item for item in everything if item.key not in done]
             background = background_items()
-            self._replay(by_key(items, background))
+            journal.replay(self.journal, by_key(items, background))
             self._watch = conditions.Watch(self.root, self.runtime, min(conditions.GATE_S, _GATE_SHARE * (self.budget_s or math.inf)))
             self._reserve_s = self._passes.reserve_s(self.budget_s or 0.0, items)
             unfinished = self._rounds(items, background) if items else []
@@ -148,15 +150,6 @@ class Campaign:
         measured = len(items) - failed - len(unfinished)
         total = time.monotonic() - self._started
         return Outcome(measured, len(everything) - len(items), failed, len(unfinished), total, self._timed_s / seconds)
-
-    def _replay(self, items: dict[str, Item]) -> None:
-        """Gives the items the rounds that an interrupted session had timed."""
-        for text in self.journal.lines:
-            line = json.loads(text)
-            item = items.get(line["key"])
-            if item is not None and item.copies == line["copies"]:
-                item.rounds.append(line["ms"])
-                item.numbers.append(line["round"])
 
     def _rounds(self, items: list[Item], background: list[Item]) -> list[Item]:
         """Rounds over all items until each is done or the budget is spent; returns the items that it left unfinished."""
@@ -240,7 +233,7 @@ class Campaign:
         self._timed_s += float(times.sum()) / 1e9
         item.rounds.append(protocol.block_summary(times, s.window_us))
         item.numbers.append(self._number)
-        self.journal.append({"key": item.key, "copies": item.copies, "round": self._number, "ms": item.rounds[-1]})
+        self.journal.append(journal.entry(item))
         self._blocks.add(time.monotonic() - started)
 
     def _unload(self, item: Item) -> None:
@@ -251,7 +244,7 @@ class Campaign:
     def _is_done(self, item: Item) -> bool:
         """Enough rounds; or, looked at now and then, a narrow interval found while the canaries were at their best."""
         count = len(item.rounds)
-        if count >= self._target or count < self.settings.min_rounds or (count - self.settings.min_rounds) % _LOOK_EVERY:
+        if count >= self._target or count not in self._looks:
             return count >= self._target
         return item.half_width < self.settings.narrow and self._drift(item).ratio < 1 + _CALM
 
@@ -299,6 +292,14 @@ class Campaign:
     def _tell(self, sentences: list[str]) -> None:
         for sentence in sentences:
             self.notice(sentence)
+
+
+def _looks(settings: Protocol) -> set[int]:
+    """The numbers of rounds after which an item may be done early."""
+    found = [settings.min_rounds]
+    while found[-1] < settings.max_rounds:
+        found.append(math.ceil(_LOOK_AGAIN * found[-1]))
+    return set(found)
 
 
 class _Mean:

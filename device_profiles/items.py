@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from device_profiles import models, protocol
+from device_profiles import protocol
 from device_profiles.builder import NetworkBuilder
+from device_profiles.graphs import models
+from device_profiles.graphs.weights import fill_weights
 from device_profiles.operators import Operator, Tensor
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.protocol import Protocol
-from device_profiles.weights import fill_weights
 
 
 @dataclass(eq=False)
@@ -62,7 +63,7 @@ def background_items() -> list[Item]:
 
     One canary is bound by arithmetic, one by memory.
     """
-    x, y = Tensor((1, 32, 28, 28)), Tensor((1, 64, 56, 56))
+    x, y = Tensor((1, 32, 14, 14)), Tensor((1, 64, 56, 56))
     net = NetworkBuilder("canary", {"x": x, "y": y, "z": y})
     net.conv("conv", "x", 32, 3)
     net.add("add", "y", "z")

@@ -15,13 +15,18 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from device_profiles.boards.shipped import Shipped, check_names
 from device_profiles.errors import DeviceError, InputError
-from device_profiles.shipped import Shipped, check_names
 
 PACKAGE = "device_profiles"
 
 #: What runs on the target; the rest of the package comes along when one of these imports it.
-ENTRIES = ("device_profiles.agent", "device_profiles.attach", "device_profiles.runtimes.worker", "device_profiles.runtimes.onnxruntime")
+ENTRIES = (
+    "device_profiles.agent",
+    "device_profiles.boards.attach",
+    "device_profiles.runtimes.worker",
+    "device_profiles.runtimes.onnxruntime",
+)
 
 
 #: First file of the archive that Python runs. Written for any Python, so that one that is too old gets a sentence and no syntax error.
@@ -58,7 +63,7 @@ if __name__ == "__main__":
 def start(kit: str, argv: Sequence[str]) -> int:
     """Runs the kit in the file `kit`; returns the exit code."""
     if argv[:1] == ["attach"]:
-        from device_profiles import attach
+        from device_profiles.boards import attach
 
         return attach.main(argv[1:], kit)
     from device_profiles import agent

@@ -13,12 +13,12 @@ from pathlib import Path
 import onnx
 
 from device_profiles.errors import InputError
-from device_profiles.graph import graph_network, known_tensors, name_nodes, parse
-from device_profiles.messages import ModelProto
-from device_profiles.models import IR_VERSION, OPSET, network_model, operator_model
+from device_profiles.graphs.graph import graph_network, known_tensors, name_nodes, parse
+from device_profiles.graphs.messages import ModelProto
+from device_profiles.graphs.models import IR_VERSION, OPSET, network_model, operator_model
+from device_profiles.graphs.wire import strip_weights
 from device_profiles.operators import Network
-from device_profiles.validate import validate
-from device_profiles.wire import strip_weights
+from device_profiles.validate import MAX_RANK, validate
 
 __all__ = ["IR_VERSION", "OPSET", "name_nodes", "network_model", "one_line", "operator_model", "parse", "read_network"]
 
@@ -82,6 +82,8 @@ def fix_dims(model: ModelProto, dims: Mapping[str, int]) -> None:
             continue
         if value.type is None or value.type.tensor_type is None or value.type.tensor_type.shape is None:
             raise InputError(f"input {value.name!r} has no shape; only tensors of known shape can be priced")
+        if len(value.type.tensor_type.shape.dim) > MAX_RANK:
+            raise InputError(f"input {value.name!r} has {len(value.type.tensor_type.shape.dim)} dimensions; at most {MAX_RANK} are read")
         for index, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.dim_value > 0:
                 continue

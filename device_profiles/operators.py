@@ -117,7 +117,7 @@ class Operator:
     def macs(self) -> int:
         """Multiply-accumulate operations; 0 for kernels that only move or compare data."""
         if self.attribute("steps") is not None:
-            from device_profiles.group_network import as_network
+            from device_profiles.graphs.group_network import as_network
 
             return as_network(self).macs
         return _macs(self)

@@ -4,9 +4,9 @@ A *call* runs a model once. A *block* is calls back to back on one model; it giv
 *window* (a stretch of at least `window_us`), the median call, and the 95th percentile. A *round* visits every model of the
 campaign once, in a new random order, so that a slow minute of the machine hits all alike.
 
-The headline is the mean of the fastest windows of the fastest eighth of the rounds. Neighbours on a shared machine only add time, and they
-leave it alone for milliseconds at a time: what is wanted is the speed in those milliseconds. A window is a stretch of time and
-not a number of calls, so that cheap and dear models need the same stretch of quiet and are judged in the same state of the machine.
+The headline is the mean of the fastest windows of the fastest sixteenth of the rounds. Neighbours on a shared machine only add time, and
+they leave it alone for milliseconds at a time: what is wanted is the speed in those milliseconds. A window is a stretch of time
+and not a number of calls, so that cheap and dear models need the same stretch of quiet and are judged in the same state of the machine.
 The typical value (the median) and the tail (95th percentile) are kept beside it.
 """
 
@@ -24,7 +24,7 @@ from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 
 #: Share of the rounds, from the fastest, that the headline averages; never fewer than three rounds.
-LOW_SHARE = 0.125
+LOW_SHARE = 1 / 16
 
 #: What remains unknown however many rounds there are: repeated campaigns on a quiet machine differ by about this much.
 SYSTEMATIC = 0.004
@@ -48,17 +48,17 @@ class Protocol:
     `prelude_rounds` time nothing but the canaries, to learn what the device can do before anything is compared with it.
     """
 
-    block_ms: float = 5.0
+    block_ms: float = 2.5
     window_us: float = 250.0
-    warmup_calls: int = 3
-    min_calls: int = 5
+    warmup_calls: int = 1
+    min_calls: int = 3
     max_calls: int = 5000
-    min_rounds: int = 6
-    max_rounds: int = 120
+    min_rounds: int = 12
+    max_rounds: int = 240
     narrow: float = 0.006
     call_us: float = 200.0
     max_copies: int = 32
-    prelude_rounds: int = 40
+    prelude_rounds: int = 80
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON."""
@@ -73,7 +73,7 @@ def block_summary(times_ns: npt.NDArray[np.int64], window_us: float) -> list[flo
 
 
 def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Mean of the lowest eighth (at least three) along the last axis."""
+    """Mean of the lowest sixteenth (at least three) along the last axis."""
     count = min(rounds.shape[-1], max(3, math.ceil(LOW_SHARE * rounds.shape[-1])))
     low: npt.NDArray[np.float64] = np.partition(rounds, count - 1, axis=-1)[..., :count].mean(axis=-1)
     return low

@@ -15,13 +15,14 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from device_profiles import kit, ssh
+from device_profiles import kit
 from device_profiles.append import Appender
+from device_profiles.boards import ssh
+from device_profiles.boards.shipped import Shipped
 from device_profiles.durations import spoken
 from device_profiles.errors import DeviceError, HwnasError, InputError
 from device_profiles.profile import DeviceProfile
 from device_profiles.seal import MAX_LINE
-from device_profiles.shipped import Shipped
 
 #: Called as `progress(host, share done, message)`, from a thread per host.
 RemoteProgress = Callable[[str, float, str], None]

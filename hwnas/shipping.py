@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from device_profiles import onnx_io
-from device_profiles.shipped import Shipped, check_names, read_model
-from device_profiles.weights import without_weights
+from device_profiles.boards.shipped import Shipped, check_names, read_model
+from device_profiles.graphs.weights import without_weights
 from hwnas.profiling import arch_name, covering_archs
 from hwnas.spaces.base import SearchSpace
 

@@ -46,7 +46,7 @@ MAX_POINTS = 40
 RANDOM_POINTS = 6
 
 #: Settings for verification: few items, so more rounds each than when an operator library is measured.
-SETTINGS = Protocol(min_rounds=24, max_rounds=240)
+SETTINGS = Protocol(min_rounds=48, max_rounds=400)
 
 
 _SCORES = ("within_5", "within_10", "mape", "spearman", "kendall")

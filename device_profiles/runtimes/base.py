@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from device_profiles.errors import DeviceError
+
 Array = npt.NDArray[Any]
 
 
@@ -67,6 +69,13 @@ class Runtime(ABC):
         `isolated`: the model holds operators that are already what the runtime executes: inputs and outputs are bound beforehand, so that
         nothing but the operators is timed. Otherwise it is a whole network, called as a user calls it.
         """
+
+    def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:
+        """Nanoseconds of every executed node inside the running network, by its name, one per run, as the runtime's own profiler tells.
+
+        Raises DeviceError for a runtime that has none.
+        """
+        raise DeviceError(f"{self.name} does not tell the times of single nodes: time the operators alone")
 
 
 def feeds(inputs: Sequence[tuple[str, Sequence[Any], np.dtype[Any]]]) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from device_profiles import graph
+from device_profiles.graphs import graph
 from device_profiles.operators import Network, Tensor
 from device_profiles.runtimes.fused import Kernel, fused_network, without_passes
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from device_profiles.errors import DeviceError
-from device_profiles.groups import group, inputs_of
+from device_profiles.graphs.groups import group, inputs_of
 from device_profiles.operators import Network, Node
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime as ort
 
 from device_profiles.errors import DeviceError
+from device_profiles.graphs.wire import strip_weights
 from device_profiles.runtimes import base
 from device_profiles.runtimes.base import Array, Executed
-from device_profiles.wire import strip_weights
 
 _NUMPY = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(int64)": np.int64,
@@ -103,18 +103,32 @@ class Runtime(base.Runtime):
         with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
             options = self._options(optimise=True)
             options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
-            options.enable_profiling = True
-            options.profile_file_prefix = str(Path(folder) / "profile")
-            session = self._session(model, options)
-            session.run(None, feeds(session))
-            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+            events = self._profiled(model, options, 1, folder)
             optimised = strip_weights(Path(options.optimized_model_filepath).read_bytes())
         shapes: dict[str, list[tuple[str, list[int]]]] = {}
-        for event in events:
-            if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-                outputs = event["args"]["output_type_shape"]
-                shapes[event["name"].removesuffix("_kernel_time")] = [(DTYPES.get(t, t), s) for item in outputs for t, s in item.items()]
+        for name, event in events:
+            shapes[name] = [(DTYPES.get(t, t), s) for item in event["args"]["output_type_shape"] for t, s in item.items()]
         return Executed("optimised", {"shapes": shapes}, optimised)
+
+    def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:
+        """Kernel times by node; onnxruntime counts whole microseconds. The first run, which takes memory, is left out."""
+        times: dict[str, list[int]] = {}
+        with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+            for name, event in self._profiled(model, self._options(optimise=True), runs + 1, folder):
+                times.setdefault(name, []).append(1000 * int(event["dur"]))
+        return {name: values[-runs:] for name, values in times.items()}
+
+    def _profiled(self, model: bytes, options: Any, runs: int, folder: str) -> list[tuple[str, dict[str, Any]]]:
+        """The events of kernels in the runtime's profile of some runs, each with the name of its node."""
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = self._session(model, options)
+        inputs = feeds(session)
+        for _ in range(runs):
+            session.run(None, inputs)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        kernels = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
+        return [(event["name"].removesuffix("_kernel_time"), event) for event in kernels]
 
     def load(self, model: bytes, isolated: bool) -> Session:
         """A session ready to be timed: isolated operators are run as they stand, a whole network is optimised by the runtime."""

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles import graph, models
 from device_profiles.errors import DeviceError, InputError
+from device_profiles.graphs import graph, models
 from device_profiles.operators import Network
 from device_profiles.runtimes.executed import executed_network
 from device_profiles.runtimes.gate import REFERENCE, wrong_result
@@ -120,6 +120,14 @@ class RuntimeProcess:
     def run(self, handle: int) -> list[npt.NDArray[Any]]:
         """The outputs of one run, in the order of the model. Every runtime gets the same inputs, see `base.feeds`."""
         return unpack(self._ask({"request": "run", "handle": handle})[1])
+
+    def node_times(self, model: bytes, runs: int) -> dict[str, npt.NDArray[np.float64]]:
+        """Milliseconds of every executed node of a whole network inside it, by name, `(runs,)` each; see `Runtime.node_times`.
+
+        Raises RuntimeFailure when the runtime does not tell.
+        """
+        reply = self._ask({"request": "nodes", "runs": runs}, model)[0]
+        return {name: np.array(times, dtype=np.float64) / 1e6 for name, times in reply["times_ns"].items()}
 
     def unload(self, handle: int) -> None:
         """Frees a session."""

@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles import memory
 from device_profiles.errors import HwnasError
+from device_profiles.machine import memory
 from device_profiles.runtimes import catalogue
 from device_profiles.runtimes.base import Session
 
@@ -88,6 +88,8 @@ class Worker:
             return {}, times.astype("<i8").tobytes()
         if request == "run":
             return {}, pack(self.sessions[message["handle"]].outputs())
+        if request == "nodes":
+            return {"times_ns": self.runtime.node_times(payload, int(message["runs"]))}, b""
         if request == "usage":
             return {"pid": os.getpid(), "cpu_s": sum(os.times()[:2])}, b""
         if request == "memory":

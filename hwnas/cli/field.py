@@ -14,7 +14,7 @@ from hwnas.cli.listing import Json
 from hwnas.cli.show import bar, emit, say
 
 if TYPE_CHECKING:
-    from device_profiles.shipped import Shipped
+    from device_profiles.boards.shipped import Shipped
 
 
 def kit(

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from device_profiles import agent, board, disk, models, shipped
-from device_profiles.console import Progress
+from device_profiles import agent
+from device_profiles.boards import board, disk, shipped
+from device_profiles.boards.console import Progress
 from device_profiles.durations import seconds, spoken
 from device_profiles.errors import DeviceError, InputError
+from device_profiles.graphs import models
 from device_profiles.operators import Network
 from device_profiles.plan import WholeNetwork, make_plan
 from device_profiles.profile import DeviceProfile

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from device_profiles import kit, models
+from device_profiles import kit
+from device_profiles.boards.shipped import Shipped
 from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import InputError
+from device_profiles.graphs import models
 from device_profiles.operators import Tensor
 from device_profiles.profile import DeviceProfile
 from device_profiles.runtimes import lowering
-from device_profiles.shipped import Shipped
 from hwnas import profiling, shipping, spaces
 from predictors import NetworkPredictor
 

@@ -16,13 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from device_profiles import board, kit, models, remote
+from device_profiles import kit, remote
 from device_profiles.append import Appender
+from device_profiles.boards import board
+from device_profiles.boards.shipped import Shipped
 from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import DeviceError, InputError
+from device_profiles.graphs import models
 from device_profiles.operators import Tensor
 from device_profiles.profile import DeviceProfile
-from device_profiles.shipped import Shipped
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 

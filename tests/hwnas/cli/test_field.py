@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from device_profiles.builder import NetworkBuilder
-from device_profiles.models import network_model
+from device_profiles.graphs.models import network_model
 from device_profiles.operators import Tensor
 
 

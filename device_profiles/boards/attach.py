@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from device_profiles import board
+from device_profiles.boards import board
 from device_profiles.errors import DeviceError, HwnasError, InputError
 
 #: Seconds between two looks at the profile, and between two signs of life: a connection that is gone is noticed by writing to it.

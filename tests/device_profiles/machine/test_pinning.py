@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device_profiles.pinning import Pinning, cores_for
+from device_profiles.machine.pinning import Pinning, cores_for
 from device_profiles.runtimes import RuntimeProcess
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from device_profiles.codec import decode
 from device_profiles.errors import InputError
-from device_profiles.messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from device_profiles.graphs.codec import decode
+from device_profiles.graphs.messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from device_profiles.graphs.tensors import DTYPES, has_data, to_array
+from device_profiles.graphs.wire import Buffer
 from device_profiles.operators import MAX_VALUES, AttributeValue, Network, Node, Operator, Tensor
-from device_profiles.tensors import DTYPES, has_data, to_array
-from device_profiles.wire import Buffer
 
 #: Short prefixes of kinds, and the operator-set domains they stand for.
 DOMAINS = {"nchwc": "com.microsoft.nchwc", "microsoft": "com.microsoft", "ml": "ai.onnx.ml"}

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device_profiles import memory, onnx_io
+from device_profiles import onnx_io
 from device_profiles.builder import NetworkBuilder
 from device_profiles.campaign import Campaign
 from device_profiles.items import background_items
+from device_profiles.machine import memory
 from device_profiles.operators import Network, Tensor
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.profile import DeviceProfile

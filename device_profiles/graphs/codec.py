@@ -6,8 +6,8 @@ import struct
 from typing import Any, TypeVar
 
 from device_profiles.errors import InputError
-from device_profiles.messages import CLASSES, WIRE_TYPES, Message
-from device_profiles.wire import BYTES, FIXED32, FIXED64, VARINT, Buffer, Field, fields
+from device_profiles.graphs.messages import CLASSES, WIRE_TYPES, Message
+from device_profiles.graphs.wire import BYTES, FIXED32, FIXED64, VARINT, Buffer, Field, fields
 
 #: Messages nested deeper than this are refused, as protobuf itself does.
 MAX_NESTING = 100

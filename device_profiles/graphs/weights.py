@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from device_profiles.errors import InputError
-from device_profiles.graph import parse
-from device_profiles.messages import GraphProto, TensorProto
-from device_profiles.models import weight_tensor
+from device_profiles.graphs.graph import parse
+from device_profiles.graphs.messages import GraphProto, TensorProto
+from device_profiles.graphs.models import weight_tensor
+from device_profiles.graphs.tensors import DTYPES, EXTERNAL, has_data
 from device_profiles.operators import Operator, Tensor
-from device_profiles.tensors import DTYPES, EXTERNAL, has_data
 
 #: A model with more bytes of weights than this cannot be one ONNX file.
 MAX_BYTES = 2**31

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from device_profiles import conditions, host, onnx_io
+from device_profiles import onnx_io
 from device_profiles.builder import NetworkBuilder
 from device_profiles.campaign import Campaign
+from device_profiles.machine import conditions, host
 from device_profiles.operators import Tensor
 from device_profiles.plan import make_plan
 from device_profiles.profile import DeviceProfile

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from device_profiles.errors import InputError
-from device_profiles.groups import OWN
+from device_profiles.graphs.groups import OWN
 from device_profiles.operators import Network, Node, Operator, Tensor
 
 #: Kernels that look at one element of each input at a time, so that only the order in memory matters, not the shape.

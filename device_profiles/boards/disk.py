@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from device_profiles.boards.shipped import Shipped
 from device_profiles.errors import DeviceError, InputError
+from device_profiles.graphs.weights import declared_bytes
 from device_profiles.plan import Plan
 from device_profiles.protocol import Protocol
-from device_profiles.shipped import Shipped
-from device_profiles.weights import declared_bytes
 
 #: Bytes beside its key that a round takes in the journal, a round in the profile, and a result in the profile beside its operators.
 _JOURNAL_LINE, _ROUND, _RESULT = 140, 40, 800

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device_profiles import ssh
+from device_profiles.boards import ssh
 from device_profiles.errors import HwnasError, InputError
 
 

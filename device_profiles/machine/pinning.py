@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from device_profiles import host
+from device_profiles.machine import host
 from device_profiles.runtimes.process import RuntimeProcess
 
 #: Cores whose speeds are within this of the fastest are of the same kind: single cores of one kind have slightly higher turbo clocks.

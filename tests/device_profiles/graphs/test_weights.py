@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from device_profiles import graph, messages, models, weights, wire
 from device_profiles.errors import InputError
+from device_profiles.graphs import graph, messages, models, weights, wire
 from device_profiles.operators import Network
 
 

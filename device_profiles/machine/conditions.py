@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from device_profiles import host
 from device_profiles.energy.meter import MeterError
+from device_profiles.machine import host
 from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 
 #: Cores' worth of time that others may use, or a hypervisor withhold, before it is worth a sentence: during a campaign, and before it,

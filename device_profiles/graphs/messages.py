@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any, ClassVar
 
-from device_profiles.wire import BYTES, FIXED32, VARINT, encode_field, encode_varint
+from device_profiles.graphs.wire import BYTES, FIXED32, VARINT, encode_field, encode_varint
 
 #: Kinds of scalar fields, and how they are written. `packed` is the content of a list of numbers, not decoded.
 WIRE_TYPES = {"int": VARINT, "float": FIXED32, "text": BYTES, "bytes": BYTES}

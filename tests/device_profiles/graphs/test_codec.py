@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from device_profiles import codec, graph, messages, models, tensors, wire
 from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import InputError
+from device_profiles.graphs import codec, graph, messages, models, tensors, wire
 from device_profiles.operators import Operator, Tensor
 
 LIGHT = sorted(glob.glob(os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data", "light", "*.onnx")))

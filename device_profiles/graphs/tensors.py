@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles.codec import unpack
 from device_profiles.errors import InputError
-from device_profiles.messages import TensorProto
+from device_profiles.graphs.codec import unpack
+from device_profiles.graphs.messages import TensorProto
 
 #: TensorProto.DataType: number -> our name.
 DTYPES: dict[int, str] = dict(enumerate((

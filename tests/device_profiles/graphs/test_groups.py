@@ -7,8 +7,8 @@ import pytest
 from device_profiles import onnx_io
 from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import InputError
-from device_profiles.group_network import as_network
-from device_profiles.groups import group, inputs_of, is_group
+from device_profiles.graphs.group_network import as_network
+from device_profiles.graphs.groups import group, inputs_of, is_group
 from device_profiles.operators import Network, Node, Operator, Tensor
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from device_profiles.errors import InputError
-from device_profiles.graph import ATTRIBUTE_FIELDS, DOMAINS
-from device_profiles.group_network import as_network
-from device_profiles.groups import is_group
-from device_profiles.messages import (
+from device_profiles.graphs.graph import ATTRIBUTE_FIELDS, DOMAINS
+from device_profiles.graphs.group_network import as_network
+from device_profiles.graphs.groups import is_group
+from device_profiles.graphs.messages import (
     AttributeProto,
     Dimension,
     GraphProto,
@@ -24,8 +24,8 @@ from device_profiles.messages import (
     TypeProto,
     ValueInfoProto,
 )
+from device_profiles.graphs.tensors import NUMBERS, from_array, numpy_dtype, raw_tensor
 from device_profiles.operators import AttributeValue, Network, Operator, Tensor
-from device_profiles.tensors import NUMBERS, from_array, numpy_dtype, raw_tensor
 
 #: Written into every model made here; newer defaults of the onnx package are refused by released runtimes.
 IR_VERSION, OPSET = 10, 20

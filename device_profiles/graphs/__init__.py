@@ -1,0 +1,1 @@
+"""Networks as ONNX models, read and written without the onnx package: what runs on host and target alike."""

@@ -1,0 +1,1 @@
+"""The state of the machine around a campaign: load, clock, heat, cores, memory."""
