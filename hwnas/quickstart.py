@@ -34,8 +34,9 @@ Say = Callable[[str], None]
 Bar = Callable[[str], AbstractContextManager[Callable[[float, str], None]]]
 
 RESOLUTION = 32
-PROFILE_BUDGET_S = 70.0
-VERIFY_BUDGET_S = 30.0
+EPOCHS = 14
+PROFILE_BUDGET_S = 65.0
+VERIFY_BUDGET_S = 25.0
 EVALUATIONS = 150
 
 
@@ -89,7 +90,7 @@ def _device(out: Path, space: SearchSpace, ledger: Ledger, say: Say, bar: Bar) -
 
 def _supernet(out: Path, space: SearchSpace, images: data.Dataset, seed: int, ledger: Ledger, say: Say, bar: Bar) -> Any:
     with ledger.phase("train"), bar("training the super-network") as update:
-        supernet = hwnas.train(space, images, seed=seed, out=out / "supernet", resume=True, progress=as_share(update))
+        supernet = hwnas.train(space, images, epochs=EPOCHS, seed=seed, out=out / "supernet", resume=True, progress=as_share(update))
     scorer = hwnas.accuracy(supernet, images)
     ends = [float(scorer(arch)[0][0]) for arch in (space.smallest(), space.largest())]
     say(f"3. one super-network for all of them: validation accuracy {ends[0]:.1%} (smallest) to {ends[1]:.1%} (largest)")

@@ -76,7 +76,7 @@ class Call:
         os.getcwd,
         1 + 2j,
     ],
-    ids=repr,
+    ids=lambda content: type(content).__name__,
 )
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_anything_else_is_refused_and_nothing_is_called(content: Any, protocol: int, tmp_path: Any) -> None:
