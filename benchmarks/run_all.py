@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup.py", "cost_table.py", "quickstart.py")
+BENCHMARKS = (
+    "startup.py", "cost_table.py", "quickstart.py", "repeatability.py", "in_context.py", "memory.py", "energy_overhead.py",
+)  # fmt: skip
 
 
 def main() -> None:
