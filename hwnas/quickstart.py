@@ -36,7 +36,7 @@ Bar = Callable[[str], AbstractContextManager[Callable[[float, str], None]]]
 RESOLUTION = 32
 EPOCHS = 14
 PROFILE_BUDGET_S = 65.0
-VERIFY_BUDGET_S = 25.0
+VERIFY_BUDGET_S = 35.0
 EVALUATIONS = 150
 
 

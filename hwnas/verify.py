@@ -168,6 +168,10 @@ def judge(run: Run, checked: Sequence[Checked], drift: Quantity | None = None) -
     if len(front) >= 5 and spearman is not None and spearman < SPEARMAN:
         reasons.append(f"measured and predicted order agree with a rank correlation of {spearman:.2f}, {SPEARMAN} is wanted")
     reasons += [f"{violation['constraint']} is violated: {violation['measured_ms']:.4g} ms measured" for violation in violated]
+    ceiling = _ceiling(front)
+    if reasons and (ceiling["within_10"] or 0) < WITHIN_10:
+        twice = f"measuring twice agrees within 10 % for only {ceiling['within_10'] or 0:.0%} of it"
+        reasons.append(f"{twice}: the device is too busy to tell; verify again when it is left alone")
     if reasons and drift is not None and abs(drift.value - 1) > DRIFT:
         change = f"{abs(drift.value - 1):.0%} {'slower' if drift.value > 1 else 'faster'}"
         reasons.append(f"the device itself runs {change} than when it was profiled: profile it again, or verify when it is left alone")
@@ -182,7 +186,7 @@ def judge(run: Run, checked: Sequence[Checked], drift: Quantity | None = None) -
             for c in checked
         ],
         **{name: scores[name] for name in _SCORES},
-        "coverage": float(np.mean(inside)), "repeat_ceiling": _ceiling(front), "violated": violated,
+        "coverage": float(np.mean(inside)), "repeat_ceiling": ceiling, "violated": violated,
         "front_regret": _regret(run, checked), "drift": None if drift is None else drift.to_json(),
     }  # fmt: skip
 

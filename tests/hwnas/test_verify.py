@@ -58,6 +58,18 @@ def test_a_device_that_drifted_is_named_when_predictions_do_not_hold(run: Run) -
     assert slower["verdict"] == "fail"
 
 
+def test_a_device_too_busy_to_tell_is_named(run: Run) -> None:
+    points = checked([1.3 * m for m in MEASURED], MEASURED)
+    for point in points[:2]:
+        point.measurement.samples_ms[::2] *= 1.2
+    found = judge(run, points)
+    assert found["repeat_ceiling"]["within_10"] == 0.5
+    assert "measuring twice agrees within 10 % for only 50% of it: the device is too busy to tell" in found["reasons"][-1]
+    passing = checked(MEASURED, MEASURED)
+    passing[0].measurement.samples_ms[::2] *= 1.2
+    assert judge(run, passing)["reasons"] == []
+
+
 def test_a_constraint_is_violated_by_what_was_measured_not_by_what_was_promised(run: Run) -> None:
     found = judge(run, checked([1.0, 4.9], [1.0, 5.2]))
     assert [v["measured_ms"] for v in found["violated"]] == [5.2]
