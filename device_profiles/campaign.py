@@ -19,7 +19,7 @@ import numpy as np
 
 from device_profiles import journal, protocol
 from device_profiles.append import Appender
-from device_profiles.drift import Drift, drift
+from device_profiles.drift import Drift, Known, drift
 from device_profiles.energy.meter import Meter
 from device_profiles.fingerprint import device_fingerprint, refuse_emulated
 from device_profiles.items import Item, background_items, by_key, plan_items
@@ -84,7 +84,7 @@ class Campaign:
     `meter` measures energy after the times ("find" takes the best that this device has), `memory` the peak memory of whole networks. `pin`
     keeps the runtime on as many cores as it has threads; see `pinning` for None. `functional` lets an emulated processor through: its
     profile says so, and predictors refuse it. `notice` is told what speaks against measuring now, a sentence at a time. `root` holds the
-    files that tell the state of the machine.
+    files that tell the state of the machine. `known`: what the canaries took on this device at another time, when it may have been better.
     """
 
     def __init__(
@@ -102,11 +102,13 @@ class Campaign:
         functional: bool = False,
         notice: Callable[[str], object] | None = None,
         root: Path = Path("/"),
+        known: Known | None = None,
     ) -> None:
         self.plan, self.path, self.runtime = plan, path, runtime
         self.settings = settings or Protocol()
         self.budget_s, self.progress, self.notice = budget_s, progress or _silent, notice or _unheard
         self.meter, self.memory, self.functional, self.root = meter, memory, functional, root
+        self.known: Known = known or {}
         cores, self._pinned = cores_for(root, runtime.threads, host.allowed_cores(), pin)
         self._pinning, self._reserve_s = Pinning(runtime, cores), 0.0
         self._timed_s, self._target = 0.0, self.settings.max_rounds
@@ -249,7 +251,7 @@ class Campaign:
         return item.half_width < self.settings.narrow and self._drift(item).ratio < 1 + _CALM
 
     def _drift(self, item: Item) -> Drift:
-        return drift(self._background[1:], item.numbers, self._earlier)
+        return drift(self._background[1:], item.numbers, self._earlier, self.known)
 
     def _report(self, total: int, active: list[Item], pending: deque[Item]) -> None:
         done = total - len(active) - len(pending)

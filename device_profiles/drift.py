@@ -41,16 +41,17 @@ class Drift:
         return Quantity(value, quantity.low / self.ratio / spread, quantity.high / self.ratio * spread, quantity.origin)
 
 
-def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Known) -> Drift:
+def drift(canaries: Sequence[Item], numbers: Sequence[int], *earlier: Known) -> Drift:
     """The drift over the rounds from the first to the last of `numbers`.
 
-    `canaries` hold this campaign's rounds of them, `earlier` those of earlier campaigns on the same device.
+    `canaries` hold this campaign's rounds of them, each of `earlier` those of earlier campaigns on the same device.
     """
     logs = []
     for item in canaries:
         own = np.array([block[0] for block in item.rounds])
         here = own[(np.array(item.numbers) >= numbers[0]) & (np.array(item.numbers) <= numbers[-1])]
-        best = min(float(low_mean(part)) for part in (own, here, np.asarray(earlier.get(item.key, ()), dtype=np.float64)) if len(part))
+        known = [np.asarray(campaigns.get(item.key, ()), dtype=np.float64) for campaigns in earlier]
+        best = min(float(low_mean(part)) for part in (own, here, *known) if len(part))
         logs.append(math.log(float(low_mean(here)) / best) if len(here) else 0.0)
     return Drift(math.exp(float(np.mean(logs))), (max(logs) - min(logs)) / 2)
 

@@ -93,7 +93,8 @@ def verify(
             raise InputError(f"this is not the device that was searched for ({'; '.join(differing)}); verify on that device")
         networks = [whole_network(space, arch, runtime) for arch, _ in chosen]
         path = _measurements(run.path)
-        Campaign(Plan((), tuple(networks)), path, runtime, settings=settings, budget_s=budget_s, progress=progress).run()
+        plan, known = Plan((), tuple(networks)), {key: [quantity.value] for key, quantity in _canaries(device).items()}
+        Campaign(plan, path, runtime, settings=settings, budget_s=budget_s, progress=progress, known=known).run()
     measured = DeviceProfile.read(path)
     checked = _checked(run, space, measured, chosen)
     verdict = judge(run, checked, compare(measured.canaries(), _canaries(device)))
@@ -151,8 +152,8 @@ def _canaries(device: NetworkPredictor) -> dict[str, Quantity]:
 def judge(run: Run, checked: Sequence[Checked], drift: Quantity | None = None) -> dict[str, Any]:
     """The verdict on re-measured points, as `verify.json` holds it.
 
-    `drift`: how much slower the canaries were than when the device was profiled. It changes no number of the verdict; a verdict that is
-    negative while the device has drifted says so, because then the profile is what to measure again.
+    `drift`: how much slower the canaries were than when the device was profiled; the measured latencies are corrected by it where the
+    protocol corrects for drift, and `as_timed` holds the scores without. A verdict that is negative while the device has drifted says so.
     """
     from predictors.evaluation import metrics
 
@@ -188,6 +189,7 @@ def judge(run: Run, checked: Sequence[Checked], drift: Quantity | None = None) -
         **{name: scores[name] for name in _SCORES},
         "coverage": float(np.mean(inside)), "repeat_ceiling": ceiling, "violated": violated,
         "front_regret": _regret(run, checked), "drift": None if drift is None else drift.to_json(),
+        "as_timed": _as_timed(front),
     }  # fmt: skip
 
 
@@ -213,6 +215,15 @@ def _ceiling(front: Sequence[Checked]) -> dict[str, float | None]:
     even = np.array([protocol.estimate(c.measurement.samples_ms[::2]).value for c in front])
     odd = np.array([protocol.estimate(c.measurement.samples_ms[1::2]).value for c in front])
     scores = metrics(even, odd)
+    return {name: scores[name] for name in _SCORES}
+
+
+def _as_timed(front: Sequence[Checked]) -> dict[str, float | None]:
+    """The scores without the correction for drift."""
+    from predictors.evaluation import metrics
+
+    timed = np.array([protocol.estimate(c.measurement.samples_ms).value for c in front])
+    scores = metrics(np.array([c.predicted.value for c in front]), timed)
     return {name: scores[name] for name in _SCORES}
 
 

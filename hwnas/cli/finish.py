@@ -46,7 +46,10 @@ def verdict_text(verdict: dict[str, object]) -> str:
         lines.append(f"  {title:17} {_number(name, verdict[name]):>8}   measuring twice: {_number(name, ceiling[name]):>8}")
     lines.append(f"  {'front regret':17} {_number('mape', verdict['front_regret']):>8}")
     if isinstance(drift := verdict.get("drift"), dict):
-        lines.append(f"  {'device now':17} {drift['value'] - 1:>+8.1%}   against its profile, by the canaries")
+        lines.append(f"  {'device now':17} {drift['value'] - 1:>+8.1%}   against its profile, by the canaries; corrected beyond 3 %")
+        timed = verdict["as_timed"]
+        assert isinstance(timed, dict)
+        lines.append(f"  {'as timed':17} {_number('within_10', timed['within_10']):>8}   within 10 % without that correction")
     reasons = verdict["reasons"]
     assert isinstance(reasons, list)
     return "\n".join(lines + [f"  {reason}" for reason in reasons])
