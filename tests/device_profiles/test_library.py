@@ -36,7 +36,11 @@ def test_names_and_rows(shelf: Path) -> None:
     assert (row["operators"], row["networks"], row["created"]) == (0, 0, "2026-01-02T03:04:05Z")
 
 
-@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"text\n"), gzip.compress(seal(CANARY)), gzip.compress(seal(HEADER))[:40]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", gzip.compress(b"text\n"), gzip.compress(seal(CANARY)), gzip.compress(seal(HEADER))[:40]],
+    ids=["empty", "not packed", "no profile", "no header", "truncated"],  # packed bytes hold the time
+)
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(content)
