@@ -311,10 +311,12 @@ class _Mean:
         self._sum, self.count = guess, 1
 
     def add(self, value: float) -> None:
+        """Takes in one more value."""
         self._sum, self.count = self._sum + value, self.count + 1
 
     @property
     def value(self) -> float:
+        """The mean of the guess and of what was seen."""
         return self._sum / self.count
 
 

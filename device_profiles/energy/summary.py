@@ -42,11 +42,13 @@ class _Energy:
     half: float
 
     def per_copy(self, floor: _Energy | None, copies: int) -> _Energy:
+        """Less an empty call, divided by the copies in one call; as it is where nothing is subtracted."""
         if floor is None:
             return self
         return _Energy((self.value - floor.value) / copies, math.hypot(self.half, floor.half) / copies)
 
     def quantity(self) -> Quantity:
+        """With its 90 % interval, which does not go below 0."""
         return Quantity(_short(self.value), _short(max(self.value - self.half, 0.0)), _short(self.value + self.half), "measured")
 
 

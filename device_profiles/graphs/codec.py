@@ -35,6 +35,7 @@ class _Decoder:
         self.left = MAX_MODEL_FIELDS
 
     def message(self, kind: type[Message], data: Buffer, start: int, end: int, depth: int) -> Message:
+        """The message of a kind in `data[start:end]`. Raises InputError when it is damaged, too deep or too large."""
         if depth > MAX_NESTING:
             raise InputError(f"messages nested more than {MAX_NESTING} deep are not read")
         result, table = kind(), kind.FIELDS

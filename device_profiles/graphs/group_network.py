@@ -69,6 +69,7 @@ class _Reader:
         self.chained = added[-1] if added and kinds & {"Add", "Sum"} else None
 
     def network(self, copies: int) -> Network:
+        """The nodes of the kernel, `copies` times."""
         nodes: list[Node] = []
         inputs: dict[str, Tensor] = {}
         outputs: list[str] = []

@@ -97,22 +97,6 @@ def test_cut_at_any_byte_it_can_be_read_and_continued(tmp_path: Path, cut: int) 
     DeviceProfile.read(path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_corrupted_profiles_give_one_line_or_the_truth(tmp_path: Path, data: st.DataObject) -> None:
-    path = write(tmp_path / "p.jsonl", lines())
-    content = bytearray(path.read_bytes())
-    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
-    try:
-        profile = DeviceProfile.read(path)
-    except InputError as error:
-        assert "\n" not in str(error)
-        return
-    for measurement in (*profile.operators(), *profile.networks()):
-        assert measurement.latency_ms.value > 0
-
-
 def test_nothing_but_finite_numbers_is_written(tmp_path: Path) -> None:
     with Appender(tmp_path / "p.jsonl") as appender, pytest.raises(ValueError, match="JSON"):
         appender.append({"value": float("nan")})
