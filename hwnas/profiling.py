@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from device_profiles import onnx_io
+from device_profiles import atlas, onnx_io
 from device_profiles.campaign import Campaign, Outcome, Progress
-from device_profiles.errors import InputError
+from device_profiles.errors import DeviceError, InputError
+from device_profiles.graphs.weights import without_weights
 from device_profiles.operators import Network
 from device_profiles.plan import Plan, WholeNetwork, make_plan, spread
 from device_profiles.protocol import Protocol
@@ -18,6 +21,9 @@ from hwnas.spaces.base import Archs, SearchSpace
 
 #: Whole networks timed for the residual head: more would take time from the operators and tell little.
 WHOLE_NETWORKS = 28
+
+#: Random networks of each family of the atlas whose operators are measured.
+ATLAS_ROUNDS = 4
 
 
 def arch_name(space: SearchSpace, arch: Sequence[int] | Archs) -> str:
@@ -53,6 +59,24 @@ def covering_archs(space: SearchSpace, seed: int = 0) -> Archs:
     archs = np.vstack([space.smallest(), space.largest(), covering(space, np.random.default_rng(seed))])
     first = sorted(np.unique(archs, axis=0, return_index=True)[1])
     return np.asarray(archs[first])
+
+
+def plan_atlas(runtime: RuntimeProcess, seed: int = 0, rounds: int = ATLAS_ROUNDS, progress: Progress | None = None) -> Plan:
+    """What any network may execute: the operators of `rounds` random networks of every family of the atlas, and some of the networks whole.
+
+    A network that the runtime does not run is left out.
+    """
+    networks: list[WholeNetwork] = []
+    total = rounds * len(atlas.FAMILIES)
+    for index, (name, drawn) in enumerate(islice(atlas.networks(np.random.default_rng(seed)), total)):
+        model = onnx_io.network_model(drawn)
+        with suppress(RuntimeFailure, RuntimeCrash):
+            networks.append(WholeNetwork(f"atlas/{name}", without_weights(model), runtime.executed_graph(model, name)))
+        if progress is not None:
+            progress((index + 1) / total, f"asking the runtime what it executes, {index + 1} of {total} networks")
+    if not networks:
+        raise DeviceError(f"{runtime.runtime} runs none of the networks of the atlas")
+    return make_plan([network.executed for network in networks], networks[:WHOLE_NETWORKS])
 
 
 def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:

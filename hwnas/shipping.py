@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
-from device_profiles import onnx_io
+import numpy as np
+
+from device_profiles import atlas, onnx_io
 from device_profiles.boards.shipped import Shipped, check_names, read_model
 from device_profiles.graphs.weights import without_weights
-from hwnas.profiling import arch_name, covering_archs
+from hwnas.profiling import ATLAS_ROUNDS, arch_name, covering_archs
 from hwnas.spaces.base import SearchSpace
 
 
@@ -16,6 +19,12 @@ def space_models(space: SearchSpace, seed: int = 0) -> list[Shipped]:
     """The architectures of `profiling.plan_space`, which show every configuration of every part of the space."""
     archs = covering_archs(space, seed)
     return [Shipped(arch_name(space, arch), without_weights(onnx_io.network_model(space.network(arch)))) for arch in archs]
+
+
+def atlas_models(seed: int = 0) -> list[Shipped]:
+    """The random networks of `profiling.plan_atlas`."""
+    drawn = islice(atlas.networks(np.random.default_rng(seed)), ATLAS_ROUNDS * len(atlas.FAMILIES))
+    return [Shipped(f"atlas/{name}", without_weights(onnx_io.network_model(network))) for name, network in drawn]
 
 
 def file_models(files: Sequence[Path]) -> list[Shipped]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from device_profiles.graphs import graph
+from device_profiles.graphs.messages import NodeProto
 from device_profiles.operators import Network, Tensor
 from device_profiles.runtimes.fused import Kernel, fused_network, without_passes
 
@@ -25,6 +27,7 @@ def executed_network(runtime: str, reply: Mapping[str, Any], optimised: bytes, s
 
 def _optimised(shapes: Mapping[str, Any], model: bytes, name: str) -> Network:
     proto = graph.parse(model)
+    _name_inlined(proto.graph.node, shapes)
     known: dict[str, Tensor] = {}
     for node in proto.graph.node:
         produced = [output for output in node.output if output]
@@ -33,3 +36,19 @@ def _optimised(shapes: Mapping[str, Any], model: bytes, name: str) -> Network:
     inputs = {value.name for value in proto.graph.input}
     known.update({n: t for n, t in graph.known_tensors(proto).items() if n in inputs})
     return graph.graph_network(proto, known, name)
+
+
+def _name_inlined(nodes: Sequence[NodeProto], told: Iterable[str]) -> None:
+    """Gives nodes without a name the one under which the runtime tells of them: their type and a number.
+
+    Such nodes come from operators that the runtime replaces by what they are made of; model and runtime list them in the same order.
+    """
+    named = {node.name for node in nodes}
+    spare: dict[str, deque[str]] = {}
+    for name in told:
+        kind, _, number = name.rpartition("_")
+        if name not in named and number.isdecimal():
+            spare.setdefault(kind, deque()).append(name)
+    for node in nodes:
+        if not node.name and spare.get(node.op_type):
+            node.name = spare[node.op_type].popleft()

@@ -12,8 +12,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from device_profiles import onnx_io
+from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import DeviceError
-from device_profiles.operators import Network
+from device_profiles.graphs.models import network_model
+from device_profiles.operators import Network, Tensor
 from device_profiles.runtimes import RuntimeCrash, RuntimeFailure, RuntimeProcess, lowering
 
 
@@ -114,3 +116,13 @@ def test_no_child_outlives_its_handle(network: Network) -> None:
 def test_unknown_runtime() -> None:
     with RuntimeProcess("no-such-runtime") as process, pytest.raises(DeviceError, match="no-such-runtime"):
         process.fingerprint()
+
+
+def test_nodes_that_the_runtime_puts_in_the_place_of_another_have_shapes_and_names(runtime: RuntimeProcess) -> None:
+    builder = NetworkBuilder("tokens", {"input": Tensor((1, 5, 8))})
+    x = builder.activation("second", builder.activation("first", "input", "HardSwish"), "HardSwish")
+    executed = runtime.executed_graph(network_model(builder.build(x)))
+    assert [op.kind for op in executed.operators] == ["HardSigmoid", "Mul"] * 2
+    assert {op.outputs[0].shape for op in executed.operators} == {(1, 5, 8)}
+    assert len({node.name for node in executed.nodes}) == 4
+    assert set(runtime.node_times(network_model(builder.build(x)), 2)) == {node.name for node in executed.nodes}

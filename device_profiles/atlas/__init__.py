@@ -1,0 +1,51 @@
+"""The atlas: random networks of many families, written down as exporters write them, from which a device is profiled for any network.
+
+A profile of one search space knows the operators of that space. For files that nobody has seen yet the operators must come from
+everywhere: each family below is an architecture of the literature with every size drawn at random (widths, depths, kernels, groups,
+activations, resolutions), and the runtime decides which kernels they become. Needs no torch, no weights, no downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from device_profiles.atlas import convolutional, mobile, tokens
+from device_profiles.atlas.draw import Draw
+from device_profiles.atlas.sketch import Sketch
+from device_profiles.operators import Network
+
+#: The families by name; each adds the body of a network to a sketch that holds an image, and returns its last value.
+FAMILIES: dict[str, Callable[[Sketch, str, Draw], str]] = {
+    family.__name__: family
+    for family in (
+        convolutional.vgg, convolutional.resnet, convolutional.bottleneck, convolutional.densenet, convolutional.inception,
+        convolutional.squeezenet, convolutional.cross_stage, convolutional.multi_resolution, mobile.separable, mobile.inverted,
+        mobile.fused_inverted, mobile.shuffle, mobile.ghost, mobile.partial, mobile.large_kernel, tokens.transformer, tokens.windows,
+        tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
+    )
+}  # fmt: skip
+
+#: Height and width of the images, and the MACs within which a network is taken.
+RESOLUTIONS, MACS = (96, 128, 160, 192, 224, 224, 256), (20e6, 1.5e9)
+
+
+def network(family: str, rng: np.random.Generator) -> Network:
+    """A random network of a family, drawn until its MACs lie within `MACS`."""
+    while True:
+        side = int(rng.choice(RESOLUTIONS))
+        sketch = Sketch(family, (3, side, side))
+        body = FAMILIES[family](sketch, "input", Draw(rng))
+        result = sketch.classify(body, int(rng.choice((10, 100, 1000))))
+        if MACS[0] <= result.macs <= MACS[1]:
+            return result
+
+
+def networks(rng: np.random.Generator) -> Iterator[tuple[str, Network]]:
+    """Endlessly: one network of each family in turn, with a name of its own."""
+    number = 0
+    while True:
+        for family in FAMILIES:
+            yield f"{family}/{number}", network(family, rng)
+        number += 1
