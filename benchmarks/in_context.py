@@ -1,20 +1,22 @@
 """Which says more about a whole network: its operators timed alone, or timed inside it by the runtime's own profile?
 
-    python benchmarks/in_context.py [--seconds 0.6]
+    python benchmarks/in_context.py [--seconds 0.6] [--models FOLDER]
 
 Nothing is fitted: per network the sum of its operators over its measured time. *Alone*: single-operator models by the protocol.
 *In context*: onnxruntime's profile of the network, every node's kernel times over all runs, the mean of their least sixteenth or their
-median. The runs with the profile on come between the rounds of whole networks and single operators.
+median. The runs with the profile on come between the rounds of whole networks and single operators. `--models`: ONNX files to look at
+besides the nine of the onnx package and twelve small ones, such as those of `zoo.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 from common import save, table
-from rounds import SETTINGS, Rounds, light_networks, small_networks, value_ms
+from rounds import SETTINGS, Rounds, file_networks, light_networks, small_networks, value_ms
 
 from device_profiles.in_context import in_context
 from device_profiles.items import Item, background_items, plan_items
@@ -29,9 +31,12 @@ RUNS, VISITS = 4, 24
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.6, help="time per item")
-    seconds = parser.parse_args().seconds
-    with RuntimeProcess() as runtime:
+    parser.add_argument("--models", type=Path, help="folder of ONNX files")
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
+    with RuntimeProcess(timeout_s=120) as runtime:
         networks = [*light_networks(runtime), *small_networks(runtime, (32, 96, 224), 4)]
+        networks += [] if arguments.models is None else file_networks(runtime, arguments.models)
         nodes: list[dict[str, list[float]]] = [defaultdict(list) for _ in networks]
         what = make_plan([network.executed for network in networks])
         items = [*plan_items(Plan(what.operators, tuple(networks)), SETTINGS), background_items()[0]]

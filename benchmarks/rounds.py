@@ -29,6 +29,12 @@ def light_networks(runtime: RuntimeProcess, names: Sequence[str] = LIGHT) -> lis
     return [WholeNetwork(name, model, runtime.executed_graph(model, name)) for name, model in models.items()]
 
 
+def file_networks(runtime: RuntimeProcess, folder: Path) -> list[WholeNetwork]:
+    """The ONNX files of a folder, in the order of their names."""
+    models = {path.stem: onnx_io.name_nodes(path.read_bytes()) for path in sorted(folder.glob("*.onnx"))}
+    return [WholeNetwork(name, model, runtime.executed_graph(model, name)) for name, model in models.items()]
+
+
 def small_networks(runtime: RuntimeProcess, resolutions: Sequence[int], each: int) -> list[WholeNetwork]:
     """Random networks of the built-in space."""
     found = []
