@@ -1,7 +1,9 @@
-"""The profiling script of a target device: measures ONNX models, or those of the kit it is in. Needs numpy and onnxruntime.
+"""The profiling script of a target device: measures ONNX models, or those of the kit it is in.
 
-python3 -m device_profiles.agent --out P.jsonl [--budget 10m] [--threads 1] MODELS...
-python3 kit.pyz --out P.jsonl [--budget 10m] [--threads 1]
+Needs numpy, onnxruntime (which says what is a right result), and the package of the runtime that is measured, if that is another one.
+
+python3 -m device_profiles.agent --out P.jsonl [--budget 10m] [--runtime onnxruntime] [--threads 1] [--energy auto] MODELS...
+python3 kit.pyz --out P.jsonl [--budget 10m] [--runtime onnxruntime] [--threads 1] [--energy auto]
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from device_profiles import energy
 from device_profiles.boards import board, disk
 from device_profiles.boards.console import Progress, summary
 from device_profiles.boards.shipped import Shipped, plan_models, read_model
@@ -22,6 +25,8 @@ from device_profiles.campaign import Campaign
 from device_profiles.durations import seconds
 from device_profiles.errors import DeviceError, HwnasError, InputError
 from device_profiles.protocol import Protocol
+from device_profiles.runtimes.catalogue import RUNTIMES, check_installed
+from device_profiles.runtimes.gate import REFERENCE
 from device_profiles.runtimes.process import RuntimeProcess
 
 _INTERRUPTED = 130
@@ -63,7 +68,9 @@ def _parser(kit: bool) -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="the profile, JSON Lines; if it is there, the campaign goes on")
     parser.add_argument("--budget", help="time for measuring, such as 90s or 10m; without it, as long as it takes")
+    parser.add_argument("--runtime", default=REFERENCE, help=f"what is measured: {', '.join(RUNTIMES)}")
     parser.add_argument("--threads", type=int, default=1, help="threads of the runtime")
+    parser.add_argument("--energy", default="auto", help=energy.HELP)
     parser.add_argument("--functional", action="store_true", help="only try everything out, as under emulation: times are no measurements")
     parser.add_argument("--run", default="", help=argparse.SUPPRESS)  # the rest is for `device_profiles.boards.attach`
     parser.add_argument("--status", type=Path, help=argparse.SUPPRESS)
@@ -81,18 +88,21 @@ def _campaign(options: argparse.Namespace, models: Sequence[Shipped], whole: int
     """Plans and measures; returns the summary."""
     if options.threads < 1:
         raise InputError(f"--threads must be 1 or more, got {options.threads}")
+    energy.check_wanted(options.energy)
+    check_installed(options.runtime)
     budget_s, settings = seconds(options.budget), Protocol()
     given = list(models) or [read_model(path) for path in options.models]
     watch.take_board()
     disk.check_before_planning(given)
-    with RuntimeProcess("onnxruntime", options.threads) as runtime:
+    with RuntimeProcess(options.runtime, options.threads) as runtime:
+        meter = energy.choose(options.energy, str(runtime.fingerprint()["provider"]))
         plan, notes = plan_models(given, runtime, whole, watch)
         for note in notes:
             watch.notice(note)
         _notice(disk.check_before_measuring(plan, settings, budget_s, options.out))
         watch.start(budget_s)
         campaign = Campaign(
-            plan, options.out, runtime, settings=settings, budget_s=budget_s, progress=watch, meter="find", memory=True,
+            plan, options.out, runtime, settings=settings, budget_s=budget_s, progress=watch, meter=meter, memory=True,
             functional=options.functional, notice=watch.notice,
         )  # fmt: skip
         outcome = campaign.run()

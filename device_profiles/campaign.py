@@ -81,7 +81,7 @@ class Outcome:
 class Campaign:
     """One measuring session on one profile file. `run()` measures what the plan holds and the profile does not.
 
-    `meter` measures energy after the times ("find" takes the best that this device has), `memory` the peak memory of whole networks. `pin`
+    `meter` measures energy after the times ("auto" takes the best that this device has), `memory` the peak memory of whole networks. `pin`
     keeps the runtime on as many cores as it has threads; see `pinning` for None. `functional` lets an emulated processor through: its
     profile says so, and predictors refuse it. `notice` is told what speaks against measuring now, a sentence at a time. `root` holds the
     files that tell the state of the machine. `known`: what the canaries took on this device at another time, when it may have been better.
@@ -96,7 +96,7 @@ class Campaign:
         settings: Protocol | None = None,
         budget_s: float | None = None,
         progress: Progress | None = None,
-        meter: Meter | Literal["find"] | None = None,
+        meter: Meter | Literal["auto"] | None = None,
         memory: bool = False,
         pin: bool | None = None,
         functional: bool = False,

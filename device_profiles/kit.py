@@ -1,5 +1,7 @@
 """The kit: one file that measures a device which has Python, numpy and onnxruntime, and nothing else.
 
+Where the device has openvino or torch besides, the same kit measures that (`--runtime`).
+
 A zip archive that Python runs (`python3 kit.pyz`): the modules that the target needs, and the models to measure, without their weights.
 Equal models give an equal file, byte for byte.
 """
@@ -26,8 +28,9 @@ ENTRIES = (
     "device_profiles.boards.attach",
     "device_profiles.runtimes.worker",
     "device_profiles.runtimes.onnxruntime",
+    "device_profiles.runtimes.openvino",
+    "device_profiles.runtimes.torch",
 )
-
 
 #: First file of the archive that Python runs. Written for any Python, so that one that is too old gets a sentence and no syntax error.
 MAIN = """\

@@ -20,7 +20,7 @@ from device_profiles.graphs.wire import strip_weights
 from device_profiles.operators import Network
 from device_profiles.validate import MAX_RANK, validate
 
-__all__ = ["IR_VERSION", "OPSET", "name_nodes", "network_model", "one_line", "operator_model", "parse", "read_network"]
+__all__ = ["IR_VERSION", "OPSET", "name_nodes", "network_model", "one_line", "operator_model", "parse", "read_network", "with_shapes"]
 
 
 def read_network(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None) -> Network:
@@ -35,8 +35,7 @@ def read_network(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int]
         model = parse(strip_weights(source) if isinstance(source, bytes) else strip_file(Path(source)))
         _check_opset(model)
         fix_dims(model, dims or {})
-        inferred = onnx.shape_inference.infer_shapes(model.encode(), check_type=True, strict_mode=True, data_prop=True)
-        known = parse(inferred.SerializeToString())
+        known = _inferred(model)
         network = graph_network(known, known_tensors(known), name)
         validate(network)
     except InputError as error:
@@ -44,6 +43,26 @@ def read_network(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int]
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InputError(f"{label}: shapes do not fit together: {one_line(error)}") from error
     return network
+
+
+def with_shapes(data: bytes) -> bytes:
+    """The model with fixed dimensions and the shapes of all values stated in it, so that it can be read where there is no onnx package.
+
+    Raises InputError when its shapes do not fit together.
+    """
+    model = parse(data)
+    fix_dims(model, {})
+    try:
+        model.graph.value_info = _inferred(parse(strip_weights(model.encode()))).graph.value_info
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        raise InputError(f"shapes do not fit together: {one_line(error)}") from error
+    return model.encode()
+
+
+def _inferred(model: ModelProto) -> ModelProto:
+    """The model with the shapes that follow from those of its inputs."""
+    inferred = onnx.shape_inference.infer_shapes(model.encode(), check_type=True, strict_mode=True, data_prop=True)
+    return parse(inferred.SerializeToString())
 
 
 def strip_file(path: Path) -> bytes:

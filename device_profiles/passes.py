@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from device_profiles import energy
 from device_profiles.append import Appender
@@ -15,6 +15,7 @@ from device_profiles.energy.summary import idle_quantity
 from device_profiles.items import Item
 from device_profiles.plan import WholeNetwork
 from device_profiles.quantity import Quantity
+from device_profiles.runtimes.catalogue import COMPILING
 from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
 
 #: Seconds for the peak memory of one network; only used to share out a budget.
@@ -36,11 +37,14 @@ class Passes:
     `problems` are sentences about what could not be measured; `header` is what the header of a new profile says about energy.
     """
 
-    def __init__(self, runtime: RuntimeProcess, prepare: Callable[[], None], meter: Meter | str | None, memory: bool, root: Path) -> None:
+    def __init__(
+        self, runtime: RuntimeProcess, prepare: Callable[[], None], meter: Meter | Literal["auto"] | None, memory: bool, root: Path
+    ) -> None:
         self.runtime, self.prepare = runtime, prepare
         provider = str(runtime.fingerprint().get("provider", ""))
         self.problems: list[str] = []
-        self.memory = memory and not on_gpu(provider)
+        # Neither a GPU's memory nor a compiler's is what the network needs of the device's.
+        self.memory = memory and not on_gpu(provider) and runtime.runtime not in COMPILING
         if isinstance(meter, str):
             unreadable: list[str] = []
             meter = energy.meter_for(provider, energy.find(root, unreadable))

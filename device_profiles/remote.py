@@ -15,13 +15,14 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from device_profiles import kit
+from device_profiles import energy, kit
 from device_profiles.append import Appender
 from device_profiles.boards import ssh
 from device_profiles.boards.shipped import Shipped
 from device_profiles.durations import spoken
 from device_profiles.errors import DeviceError, HwnasError, InputError
 from device_profiles.profile import DeviceProfile
+from device_profiles.runtimes.gate import REFERENCE
 from device_profiles.seal import MAX_LINE
 
 #: Called as `progress(host, share done, message)`, from a thread per host.
@@ -35,7 +36,10 @@ _ERRORS: dict[int, type[HwnasError]] = {2: InputError, 3: DeviceError}
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured, on every host alike; `patience_s` is how long an unreachable host is waited for."""
+    """What is measured, on every host alike; `patience_s` is how long an unreachable host is waited for.
+
+    `runtime` must be installed there; `energy` names a meter there, see `energy.choose`.
+    """
 
     models: Sequence[Shipped]
     whole: int | None = None
@@ -44,6 +48,8 @@ class Job:
     config: Path | None = None
     patience_s: float = 1800.0
     functional: bool = False
+    runtime: str = REFERENCE
+    energy: str = "auto"
 
 
 @dataclass
@@ -75,6 +81,7 @@ def profile_hosts(hosts: Sequence[str], out: Path, job: Job, progress: RemotePro
     """
     for host in hosts:
         ssh.check_host(host)
+    energy.check_elsewhere(job.energy)
     content, name = kit.build_kit(job.models, job.whole), kit.identity(job.models, job.whole)
     drives = [_Drive(host, path, job, content, name, progress) for host, path in zip(hosts, out_paths(out, hosts), strict=True)]
     threads = [threading.Thread(target=drive.run, daemon=True) for drive in drives]
@@ -138,7 +145,7 @@ class _Drive:
 
     @property
     def _remote_name(self) -> str:
-        return f"{self.name}-{self.job.threads}t.jsonl"
+        return f"{self.name}-{self.job.runtime}-{self.job.threads}t.jsonl"
 
     def _copy(self) -> None:
         """The kit, unless it is there; a copy that was cut short is never used."""
@@ -181,7 +188,8 @@ class _Drive:
         budget = ["--budget", self.job.budget] if self.job.budget else []
         extra = ["--functional"] if self.job.functional else []
         have = ["--have", str(position), "--sha256", digest.hexdigest() if position else ""]
-        agent = ["--", "--threads", str(self.job.threads), *budget, *extra]
+        chosen = ["--runtime", self.job.runtime, "--energy", self.job.energy]
+        agent = ["--", "--threads", str(self.job.threads), *chosen, *budget, *extra]
         arguments = [self._kit, "attach", "--out", self._remote_name, "--run", self._run, *have, *agent]
         with tempfile.TemporaryFile() as errors:
             process = self._process = self._ssh.start(ssh.python(arguments), errors)

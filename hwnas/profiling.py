@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from device_profiles import atlas, onnx_io
 from device_profiles.campaign import Campaign, Outcome, Progress
+from device_profiles.energy.meter import Meter
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.graphs.weights import without_weights
 from device_profiles.operators import Network
@@ -49,7 +51,7 @@ def plan_space(space: SearchSpace, runtime: RuntimeProcess, seed: int = 0, progr
         networks.append(whole_network(space, arch, runtime))
         if progress is not None:
             progress((index + 1) / len(archs), f"asking the runtime what it executes, {index + 1} of {len(archs)} networks")
-    return make_plan([network.executed for network in networks], spread(networks, WHOLE_NETWORKS))
+    return make_plan([n.executed for n in networks if runtime.tells_kernels], spread(networks, WHOLE_NETWORKS))
 
 
 def covering_archs(space: SearchSpace, seed: int = 0) -> Archs:
@@ -92,7 +94,7 @@ def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:
     names = [network.name for network in networks]
     if len(set(names)) < len(names):
         raise InputError(f"two files are called {next(n for n in names if names.count(n) > 1)}; give each a name of its own")
-    return make_plan([network.executed for network in networks], networks)
+    return make_plan([n.executed for n in networks if runtime.tells_kernels], networks)
 
 
 def _shapes(network: Network) -> str:
@@ -108,12 +110,14 @@ def profile(
     settings: Protocol | None = None,
     progress: Progress | None = None,
     notice: Callable[[str], object] | None = None,
+    meter: Meter | Literal["auto"] | None = "auto",
 ) -> Outcome:
     """Measures a plan into the profile `out`, or goes on with it: times, peak memory of whole networks, energy where there is a meter.
 
-    `notice` is told what speaks against measuring now, a sentence at a time. See `device_profiles.campaign.Campaign`.
+    `notice` is told what speaks against measuring now, a sentence at a time; `meter` is as `device_profiles.energy.choose`
+    gives it. See `device_profiles.campaign.Campaign`.
     """
     campaign = Campaign(
-        plan, out, runtime, settings=settings, budget_s=budget_s, progress=progress, meter="find", memory=True, notice=notice
+        plan, out, runtime, settings=settings, budget_s=budget_s, progress=progress, meter=meter, memory=True, notice=notice
     )
     return campaign.run()

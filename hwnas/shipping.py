@@ -18,7 +18,7 @@ from hwnas.spaces.base import SearchSpace
 def space_models(space: SearchSpace, seed: int = 0) -> list[Shipped]:
     """The architectures of `profiling.plan_space`, which show every configuration of every part of the space."""
     archs = covering_archs(space, seed)
-    return [Shipped(arch_name(space, arch), without_weights(onnx_io.network_model(space.network(arch)))) for arch in archs]
+    return [Shipped(arch_name(space, arch), _described(onnx_io.network_model(space.network(arch)))) for arch in archs]
 
 
 def atlas_models(seed: int = 0) -> list[Shipped]:
@@ -33,4 +33,9 @@ def file_models(files: Sequence[Path]) -> list[Shipped]:
         onnx_io.read_network(file)
     models = [read_model(file) for file in files]
     check_names(models)
-    return models
+    return [Shipped(model.name, onnx_io.with_shapes(model.model)) for model in models]
+
+
+def _described(model: bytes) -> bytes:
+    """The model without its weights and with all shapes: there is no onnx package where it goes to infer them."""
+    return without_weights(onnx_io.with_shapes(model))

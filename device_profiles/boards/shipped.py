@@ -75,4 +75,5 @@ def plan_models(
         progress((index + 1) / len(models), f"asking the runtime what it executes, {index + 1} of {len(models)} networks")
     if not networks:
         raise InputError(f"the runtime runs none of the {len(models)} models: {notes[0] if notes else 'there are none'}")
-    return make_plan([network.executed for network in networks], networks if whole is None else spread(networks, whole)), notes
+    operators_of = [network.executed for network in networks if runtime.tells_kernels]
+    return make_plan(operators_of, networks if whole is None else spread(networks, whole)), notes

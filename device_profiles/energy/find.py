@@ -12,6 +12,11 @@ from device_profiles.energy.nvml import NvmlMeter
 from device_profiles.energy.pmic import PmicMeter, tool
 from device_profiles.energy.powercap import PowercapMeter, packages
 
+#: The meters of devices by name, the preferred first, each opened for a root of files.
+METERS: dict[str, Callable[[Path], Meter]] = {
+    "rapl": PowercapMeter, "hwmon": HwmonMeter, "pmic": PmicMeter, "nvml": lambda root: NvmlMeter(),
+}  # fmt: skip
+
 #: Boards with the power chip of the Raspberry Pi 5.
 _PI_5 = re.compile(r"Raspberry Pi (5|Compute Module 5)")
 
@@ -22,17 +27,17 @@ def find(root: str | Path = "/", problems: list[str] | None = None) -> list[Mete
     Why a meter that is there cannot be read is added to `problems`, one line each; a meter that is not there is no problem.
     """
     base, found = Path(root), list[Meter]()
-    there: list[tuple[bool, Callable[[], Meter]]] = [
-        (bool(packages(base)), lambda: PowercapMeter(base)),
-        (bool(rails(base)), lambda: HwmonMeter(base)),
-        (tool(base) is not None and _PI_5.search(_board(base)) is not None, lambda: PmicMeter(base)),
+    there = {
+        "rapl": bool(packages(base)),
+        "hwmon": bool(rails(base)),
+        "pmic": tool(base) is not None and _PI_5.search(_board(base)) is not None,
         # NVML reads the driver, not a tree of files: only the real root has one.
-        (base == Path("/") and (base / "proc/driver/nvidia/version").exists(), NvmlMeter),
-    ]
-    for is_there, opened in there:
-        if is_there:
+        "nvml": base == Path("/") and (base / "proc/driver/nvidia/version").exists(),
+    }
+    for name, opened in METERS.items():
+        if there[name]:
             try:
-                found.append(opened())
+                found.append(opened(base))
             except MeterError as error:
                 if problems is not None:
                     problems.append(str(error))

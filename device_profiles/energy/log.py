@@ -1,6 +1,7 @@
 """An external power meter that another program writes into a CSV file while the campaign runs.
 
-Two columns: seconds since 1970 and watts; one line of headings is allowed. The two clocks differ by an offset that the user states.
+Two columns: seconds since 1970 and watts; one line of headings is allowed. The two clocks differ by an offset that the user states. The
+program that writes it shall hand on every row at once (flush it): a row that comes later than a few seconds is not waited for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from device_profiles.energy.meter import Meter, MeterError, Reading, now
 #: Rows that must be there before the distance between them is believed.
 _LEAST_ROWS = 3
 
+#: A newest row that is further than this from now (seconds, or two periods where that is more) is of another time.
+_STALE_S = 5.0
+
 #: A wall clock that jumps by more than this against the monotonic one no longer tells when a row was written.
 _STEP_S = 0.05
 
@@ -25,7 +29,7 @@ class LogMeter(Meter):
     """A log that grows.
 
     `clock_offset_s`: by how much the clock of the log is ahead of the clock of this machine. Raises MeterError when the file cannot be
-    read, has too few rows, or holds a row that is no time and power.
+    read, has too few rows, holds a row that is no time and power, or when its newest row is not of now.
     """
 
     name = "log"
@@ -43,9 +47,16 @@ class LogMeter(Meter):
             raise MeterError(f"{path}: {len(rows)} rows are too few; the log must be running before the campaign starts")
         self._latest = rows[-1]
         self.period_s = (rows[-1].time_s - rows[0].time_s) / (len(rows) - 1)
+        self._check_now()
         # What the rows themselves resolve: the smallest step between two of them that differ.
         values = sorted({row.value for row in rows})
         self.resolution = min((b - a for a, b in pairwise(values)), default=0.0)
+
+    def _check_now(self) -> None:
+        age_s = now() - self._latest.time_s
+        if abs(age_s) > max(_STALE_S, 2 * self.period_s):
+            where = f"{age_s:.0f} s old" if age_s > 0 else f"{-age_s:.0f} s ahead of this machine's clock"
+            raise MeterError(f"{self.path}: its newest row is {where}; the meter must be running, and both clocks must agree")
 
     def read(self) -> Reading:
         """The newest row."""

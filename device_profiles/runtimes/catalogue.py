@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 from device_profiles.errors import DeviceError, unknown
@@ -22,12 +24,18 @@ RUNTIMES = {
     "torch-cuda-bf16": "PyTorch on CUDA, bfloat16, CUDA graphs",
 }
 
+#: Runtimes that fuse and do not say what: only whole networks can be measured, and their networks are told as they are written.
+WHOLE_ONLY = frozenset({"torch-compiled"})
+
+#: Runtimes that start a compiler when a model is loaded, which takes long and more memory than running it.
+COMPILING = frozenset({"torch-compiled"})
+
 #: The module of a runtime, the package it needs, and what installs that.
 _MODULES = {
     "onnxruntime": ("onnxruntime", "onnxruntime", "pip install onnxruntime"),
     "onnxruntime-cuda": ("onnxruntime", "onnxruntime", "pip install onnxruntime-gpu"),
-    "openvino": ("openvino", "openvino", "pip install 'hwnas[openvino]'"),
-    "torch": ("torch", "torch", "pip install 'hwnas[train]'"),
+    "openvino": ("openvino", "openvino", "pip install openvino"),
+    "torch": ("torch", "torch", "pip install torch"),
 }
 
 
@@ -36,9 +44,7 @@ def create(name: str, threads: int) -> Runtime:
 
     Raises InputError for an unknown name, DeviceError when its package is not installed or its device is not there.
     """
-    if name not in RUNTIMES:
-        raise unknown("runtime", name, RUNTIMES)
-    module, package, install = _MODULES[name if name in _MODULES else name.partition("-")[0]]
+    module, package, install = _module(name)
     try:
         implementation = importlib.import_module(f"device_profiles.runtimes.{module}")
     except ModuleNotFoundError as error:
@@ -47,3 +53,16 @@ def create(name: str, threads: int) -> Runtime:
         raise DeviceError(f"the package {package!r} is not installed: {install}") from error
     runtime: Runtime = implementation.create(name, threads)
     return runtime
+
+
+def check_installed(name: str) -> None:
+    """Raises InputError for an unknown runtime, and DeviceError with the command that installs its package for this very Python."""
+    _, package, install = _module(name)
+    if importlib.util.find_spec(package) is None:
+        raise DeviceError(f"the runtime {name} is not installed here: {sys.executable} -m {install}")
+
+
+def _module(name: str) -> tuple[str, str, str]:
+    if name not in RUNTIMES:
+        raise unknown("runtime", name, RUNTIMES)
+    return _MODULES[name if name in _MODULES else name.partition("-")[0]]

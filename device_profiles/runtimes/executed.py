@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from device_profiles.graphs import graph
 from device_profiles.graphs.messages import NodeProto
+from device_profiles.graphs.wire import strip_weights
 from device_profiles.operators import Network, Tensor
 from device_profiles.runtimes.fused import Kernel, fused_network, without_passes
 
@@ -16,13 +18,24 @@ def executed_network(runtime: str, reply: Mapping[str, Any], optimised: bytes, s
     """The executed network, from the child's answer (see `base.Executed`) and the model that it was asked about."""
     if reply["form"] == "optimised":
         return _optimised(reply["details"]["shapes"], optimised, name)
-    from device_profiles.onnx_io import read_network  # infers shapes, which needs the onnx package
-
-    written = read_network(source)
-    written = Network(written.nodes, written.inputs, written.outputs, name)
+    written = written_network(source, name)
     if reply["form"] == "source":
         return without_passes(written)
     return fused_network(written, [Kernel.of(kernel) for kernel in reply["details"]["kernels"]], runtime)
+
+
+def written_network(source: bytes, name: str = "network") -> Network:
+    """The network of a model as it is written, nothing fused.
+
+    Shapes are inferred where the onnx package is; on a target without it the model must state them, as those of a kit do.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        proto = graph.parse(strip_weights(source))
+        return graph.graph_network(proto, graph.known_tensors(proto), name)
+    from device_profiles.onnx_io import read_network
+
+    written = read_network(source)
+    return Network(written.nodes, written.inputs, written.outputs, name)
 
 
 def _optimised(shapes: Mapping[str, Any], model: bytes, name: str) -> Network:

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.graphs import graph, models
 from device_profiles.operators import Network
+from device_profiles.runtimes.catalogue import COMPILING, WHOLE_ONLY
 from device_profiles.runtimes.executed import executed_network
 from device_profiles.runtimes.gate import REFERENCE, wrong_result
 from device_profiles.runtimes.worker import unpack, write_frame
@@ -53,6 +55,7 @@ class RuntimeProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._reference: RuntimeProcess | None = None
         self._right: set[bytes] = set()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> RuntimeProcess:
         return self
@@ -61,13 +64,20 @@ class RuntimeProcess:
         self.close()
 
     def close(self) -> None:
-        """Ends the child, if there is one, and that of the reference."""
+        """Ends the child, if there is one, and that of the reference; what was compiled for it goes too."""
         if self._reference is not None:
             self._reference.close()
+        self._end_child()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def _end_child(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             self.generation += 1
-            child.kill()
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)  # the child leads a group of its own; a compiler that it started is in it
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
@@ -92,11 +102,20 @@ class RuntimeProcess:
         What another runtime than onnxruntime on the CPU computes is compared with what that computes, once per model. Raises
         RuntimeFailure, `wrong result: ...`, when they differ.
         """
-        patience = _COMPILE_S if self.runtime == "torch-compiled" else 0.0
-        handle = int(self._ask({"request": "load", "isolated": isolated}, model, patience)[0]["handle"])
+        handle = int(self._ask({"request": "load", "isolated": isolated}, model, self._patience_s)[0]["handle"])
         if self.runtime != REFERENCE:
             self._compare(handle, model)
         return handle
+
+    @property
+    def tells_kernels(self) -> bool:
+        """Whether the runtime says which kernels it executes, so that operators can be measured; else networks are measured whole only."""
+        return self.runtime not in WHOLE_ONLY
+
+    @property
+    def _patience_s(self) -> float:
+        """Seconds that loading may take at least."""
+        return _COMPILE_S if self.runtime in COMPILING else 0.0
 
     def _compare(self, handle: int, model: bytes) -> None:
         digest = hashlib.sha256(model).digest()
@@ -139,7 +158,7 @@ class RuntimeProcess:
 
     def peak_memory(self, model: bytes, empty: bytes) -> int:
         """Bytes that a whole network adds to the peak of a new child that has loaded and run nothing but the `empty` model before."""
-        self.close()
+        self._end_child()
         self.run(int(self._ask({"request": "load", "isolated": False}, empty)[0]["handle"]))
         return int(self._ask({"request": "memory"}, model)[0]["peak_bytes"])
 
@@ -160,6 +179,9 @@ class RuntimeProcess:
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(self.threads)}
+        if self.runtime in COMPILING:
+            self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="hwnas-compiled-", ignore_cleanup_errors=True)
+            environment["TORCHINDUCTOR_CACHE_DIR"] = self._scratch.name
         command = [sys.executable, "-m", "device_profiles.runtimes.worker", self.runtime, str(self.threads)]
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
@@ -194,12 +216,12 @@ class RuntimeProcess:
 
     def _read(self, child: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
         assert child.stdout is not None
-        parts: list[bytes] = []
+        parts, started = list[bytes](), time.monotonic()
         while size:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
-                self.close()
-                raise RuntimeCrash(f"hung: no answer from {self.runtime} within {self.timeout_s:g} s")
+                self._end_child()
+                raise RuntimeCrash(f"hung: no answer from {self.runtime} within {time.monotonic() - started:.0f} s")
             part = os.read(child.stdout.fileno(), min(size, 1 << 20))
             if not part:
                 raise self._crashed(child)
@@ -209,7 +231,7 @@ class RuntimeProcess:
 
     def _crashed(self, child: subprocess.Popen[bytes]) -> RuntimeCrash:
         code = child.wait()
-        self.close()
+        self._end_child()
         reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         return RuntimeCrash(f"crashed: {reason}")
 
@@ -223,6 +245,7 @@ def lowering(runtime: str = "onnxruntime", threads: int = 1) -> Iterator[Callabl
     with RuntimeProcess(runtime, threads) as process:
 
         def lower(source: Network | bytes) -> Network:
+            """What the runtime executes for a network as it is written."""
             if isinstance(source, bytes):
                 return process.executed_graph(graph.name_nodes(source))
             return process.executed_graph(models.network_model(source), source.name)

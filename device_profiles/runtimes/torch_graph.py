@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx
+import numpy.typing as npt
 import torch
-from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
-from device_profiles import onnx_io
 from device_profiles.errors import DeviceError
+from device_profiles.graphs.graph import parse
+from device_profiles.graphs.messages import GraphProto, ModelProto, ValueInfoProto
+from device_profiles.graphs.models import OPSET
+from device_profiles.graphs.tensors import to_array
 from device_profiles.operators import Network
+from device_profiles.runtimes.executed import written_network
 from device_profiles.runtimes.fused import without_passes
 from device_profiles.runtimes.torch_ops import TRANSLATIONS, Call
 
@@ -22,16 +24,17 @@ def torch_module(data: bytes) -> tuple[torch.nn.Module, Network]:
 
     Raises InputError when the model cannot be read and DeviceError when it holds a kind of node that is not translated.
     """
-    network = without_passes(onnx_io.read_network(data))
+    network = without_passes(written_network(data))
     unknown = sorted({op.kind for op in network.operators if op.kind not in TRANSLATIONS})
     if unknown:
         raise DeviceError(f"{', '.join(unknown)}: not among the {len(TRANSLATIONS)} kinds of ONNX nodes that are translated for torch")
-    proto = onnx.load_model_from_string(data)
-    opset = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), onnx_io.OPSET)
+    proto = parse(data)
+    opset = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     root, graph = torch.nn.Module(), torch.fx.Graph()
     tracer = torch.fx.proxy.GraphAppendingTracer(graph)
 
     def keep(tensor: torch.Tensor) -> torch.fx.Proxy:
+        """A constant of the module, as a value of the graph."""
         name = f"constant{len(list(root.named_buffers()))}"
         root.register_buffer(name, tensor)
         return torch.fx.Proxy(graph.get_attr(name), tracer)
@@ -51,18 +54,31 @@ def torch_module(data: bytes) -> tuple[torch.nn.Module, Network]:
     return torch.fx.GraphModule(root, graph).eval(), network
 
 
-def _weights(proto: onnx.ModelProto, network: Network) -> dict[str, np.ndarray[Any, Any]]:
+def _weights(proto: ModelProto, network: Network) -> dict[str, npt.NDArray[Any]]:
     """The constants that the nodes read: initialisers, and what depends on constants alone."""
     produced = {name for node in network.nodes for name in node.outputs} | set(network.inputs)
     wanted = dict.fromkeys(name for node in network.nodes for name in node.inputs if name and name not in produced)
-    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    missing = [name for name in wanted if name not in found]
+    stored = {tensor.name: tensor for tensor in proto.graph.initializer}
+    found = {name: to_array(stored[name]) for name in wanted if name in stored}
+    missing = [name for name in wanted if name not in stored]
     if missing:
         found.update(zip(missing, _computed(proto, missing), strict=True))
     return {name: found[name] for name in wanted}
 
 
-def _computed(proto: onnx.ModelProto, names: list[str]) -> list[np.ndarray[Any, Any]]:
+def _computed(proto: ModelProto, names: list[str]) -> list[npt.NDArray[Any]]:
+    """The values that nodes make of constants alone, by the reference implementation of the onnx package."""
+    try:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+    except ModuleNotFoundError as error:
+        raise DeviceError(f"{names[0]!r} is computed from constants, which needs the package onnx: pip install onnx") from error
+    model = onnx.load_model_from_string(_constant_part(proto, names))
+    return [np.asarray(array) for array in ReferenceEvaluator(model).run(names, {})]
+
+
+def _constant_part(proto: ModelProto, names: list[str]) -> bytes:
+    """The model of nothing but the nodes that `names` depend on."""
     maker = {output: index for index, node in enumerate(proto.graph.node) for output in node.output}
     needed: set[int] = set()
     queue = list(names)
@@ -73,8 +89,6 @@ def _computed(proto: onnx.ModelProto, names: list[str]) -> list[np.ndarray[Any, 
             queue.extend(proto.graph.node[index].input)
     nodes = [proto.graph.node[index] for index in sorted(needed)]
     read = {name for node in nodes for name in node.input}
-    outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in names]
-    constants = [tensor for tensor in proto.graph.initializer if tensor.name in read]
-    graph = onnx.helper.make_graph(nodes, "constants", [], outputs, constants)
-    model = onnx.helper.make_model(graph, opset_imports=proto.opset_import, ir_version=proto.ir_version)
-    return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, {})]
+    graph = GraphProto(node=nodes, name="constants", initializer=[tensor for tensor in proto.graph.initializer if tensor.name in read])
+    graph.output = [ValueInfoProto(name=name) for name in names]
+    return ModelProto(ir_version=proto.ir_version, graph=graph, opset_import=proto.opset_import).encode()

@@ -27,7 +27,7 @@ def kit(
     seed: Annotated[int, typer.Option(min=0, help="Decides which networks of the space are measured whole.")] = 0,
     json: Json = False,
 ) -> None:
-    """Write one file that measures a device which has only Python, numpy and onnxruntime."""
+    """Write one file that measures a device which has only Python, numpy and onnxruntime (or openvino or torch besides)."""
     from device_profiles.kit import build_kit, write_kit
 
     models, whole = shipped(space, onnx or [], resolution, channels, classes, seed)
@@ -63,6 +63,8 @@ def profile_hosts(
     threads: int,
     budget: str | None,
     ssh_config: Path | None,
+    runtime: str,
+    energy: str,
     json: bool,
 ) -> None:
     """Measures on other machines over ssh, shows how it goes and what came out. Raises the first error when a host failed."""
@@ -71,7 +73,7 @@ def profile_hosts(
     seconds(budget)
     if ssh_config is not None and not ssh_config.is_file():
         raise InputError(f"{ssh_config}: there is no such ssh configuration")
-    job = remote.Job(models, whole, threads, budget, ssh_config)
+    job = remote.Job(models, whole, threads, budget, ssh_config, runtime=runtime, energy=energy)
     shares = dict.fromkeys(hosts, 0.0)
     with bar("measuring elsewhere") as update:
 

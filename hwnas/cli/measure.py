@@ -14,17 +14,25 @@ from hwnas.cli.listing import Json
 from hwnas.cli.show import bar, emit, need, say, seconds
 
 
+#: Says the same as `device_profiles.energy.HELP`, which cannot be had without loading what measures.
+_ENERGY = (
+    "The meter of energy: auto (the best that the device has), none, rapl, hwmon, pmic, nvml, or log:FILE, a CSV file of seconds since "
+    "1970 and watts that another program is writing on the measured device meanwhile."
+)
+
+
 def profile(
     out: Annotated[Path, typer.Option(help="The profile, JSON Lines; if it is there, the campaign goes on.")],
     space: Annotated[str | None, typer.Option(help="Measure what the networks of this search space execute.")] = None,
     onnx: Annotated[list[Path] | None, typer.Option(help="Measure what this ONNX file executes; give it once per file.")] = None,
-    runtime: Annotated[str, typer.Option(help="The runtime to measure.")] = "onnxruntime",
+    runtime: Annotated[str, typer.Option(help="The runtime to measure; with --host it must be installed there.")] = "onnxruntime",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 90s or 10m; without it, as long as it takes.")] = None,
     resolution: Annotated[int, typer.Option(min=1, help="Side of the images of the space.")] = 32,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images of the space.")] = 3,
     classes: Annotated[int, typer.Option(min=2, help="Classes of the space.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Decides which networks of the space are measured whole.")] = 0,
+    energy: Annotated[str, typer.Option(help=_ENERGY)] = "auto",
     host: Annotated[
         list[str] | None, typer.Option(help="Measure this machine over ssh instead, such as pi@board; once per machine.")
     ] = None,
@@ -32,6 +40,7 @@ def profile(
     json: Json = False,
 ) -> None:
     """Measure this device: every operator that the networks execute, and some of the networks whole."""
+    from device_profiles.energy import check_wanted, choose
     from device_profiles.errors import unknown
     from device_profiles.profile import DeviceProfile
     from device_profiles.runtimes import RUNTIMES, RuntimeProcess
@@ -42,19 +51,21 @@ def profile(
     if runtime not in RUNTIMES:
         raise unknown("runtime", runtime, RUNTIMES)
     if host:
-        if runtime != "onnxruntime":
-            raise InputError(f"--host measures onnxruntime only, not {runtime}")
         models, whole = field.shipped(space, onnx or [], resolution, channels, classes, seed)
-        field.profile_hosts(host, out, models, whole, threads=threads, budget=budget, ssh_config=ssh_config, json=json)
+        field.profile_hosts(
+            host, out, models, whole, threads=threads, budget=budget, ssh_config=ssh_config, runtime=runtime, energy=energy, json=json
+        )
         return
     budget_s = seconds(budget)
+    check_wanted(energy)
     chosen = spaces.load(space, classes=classes, resolution=resolution, channels=channels) if space else None
     with RuntimeProcess(runtime, threads) as process:
+        meter = choose(energy, str(process.fingerprint()["provider"]))
         with bar("planning") as update:
             plan = profiling.plan_space(chosen, process, seed, update) if chosen else profiling.plan_files(onnx or [], process)
         with bar("measuring") as update:
             told = partial(typer.echo, err=True)
-            outcome = profiling.profile(plan, out, process, budget_s=budget_s, progress=update, notice=told)
+            outcome = profiling.profile(plan, out, process, budget_s=budget_s, progress=update, notice=told, meter=meter)
     measured = DeviceProfile.read(out)
     if json:
         emit({"profile": str(out), "device": measured.device_name, **vars(outcome)})

@@ -70,5 +70,5 @@ def test_a_gpu_is_measured_neither_by_the_processor_nor_by_its_memory(tmp_path: 
             return {"provider": "CUDAExecutionProvider"}
 
     monkeypatch.setattr(energy, "find", lambda root, problems: [Steady()])
-    passes = Passes(Graphics(), nothing, "find", memory=True, root=tmp_path)  # type: ignore[arg-type]
+    passes = Passes(Graphics(), nothing, "auto", memory=True, root=tmp_path)  # type: ignore[arg-type]
     assert (passes.meter, passes.memory, passes.header()) == (None, False, "unavailable")

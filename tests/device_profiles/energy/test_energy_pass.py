@@ -62,7 +62,7 @@ def campaign(machine: Callable[..., Any], runtime: RuntimeProcess, path: Path, *
 
 def test_energy_of_a_known_machine(machine: Callable[..., Any], runtime: RuntimeProcess, tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
-    running, synthetic = campaign(machine, runtime, path, meter="find")
+    running, synthetic = campaign(machine, runtime, path, meter="auto")
     with synthetic:
         outcome = running.run()
     assert synthetic.joules > 3 * RANGE_UJ / 1e6  # the counter wrapped again and again
@@ -91,7 +91,7 @@ def test_energy_of_a_known_machine(machine: Callable[..., Any], runtime: Runtime
         # Without the empty call, which is a small part of it.
         assert 0 < m.energy_mj.value < 1.2 * (BUSY_W - IDLE_W) * np.mean([run[2] for run in runs]) / copies
     before = path.read_bytes()
-    again, synthetic = campaign(machine, runtime, path, meter="find")
+    again, synthetic = campaign(machine, runtime, path, meter="auto")
     with synthetic:
         again.run()
     assert path.read_bytes() == before
@@ -101,11 +101,11 @@ def test_what_an_interrupted_pass_did_not_reach_is_measured_later(
     machine: Callable[..., Any], runtime: RuntimeProcess, tmp_path: Path
 ) -> None:
     path, plan = tmp_path / "p.jsonl", small_plan(runtime)
-    running, synthetic = campaign(machine, runtime, path, meter="find", plan=Plan(plan.operators[:1], ()))
+    running, synthetic = campaign(machine, runtime, path, meter="auto", plan=Plan(plan.operators[:1], ()))
     with synthetic:
         running.run()
     first = path.read_bytes()
-    running, synthetic = campaign(machine, runtime, path, meter="find", plan=plan)
+    running, synthetic = campaign(machine, runtime, path, meter="auto", plan=plan)
     with synthetic:
         running.run()
     assert path.read_bytes().startswith(first)
@@ -115,7 +115,7 @@ def test_what_an_interrupted_pass_did_not_reach_is_measured_later(
 
 def test_without_a_meter_nothing_is_invented(runtime: RuntimeProcess, tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
-    Campaign(small_plan(runtime), path, runtime, settings=QUICK, meter="find", root=tmp_path / "empty").run()
+    Campaign(small_plan(runtime), path, runtime, settings=QUICK, meter="auto", root=tmp_path / "empty").run()
     profile = DeviceProfile.read(path)
     assert profile.header["energy"] == "unavailable"
     assert not [line for line in profile.lines if line["type"] == "energy"]
@@ -125,7 +125,7 @@ def test_without_a_meter_nothing_is_invented(runtime: RuntimeProcess, tmp_path: 
 def test_a_meter_that_cannot_be_read_says_why(rapl: Callable[..., Path], runtime: RuntimeProcess, tmp_path: Path) -> None:
     path, root, told = tmp_path / "p.jsonl", rapl(), list[str]()
     (root / "sys/class/powercap/intel-rapl:0/energy_uj").write_text("secret")
-    Campaign(small_plan(runtime), path, runtime, settings=QUICK, meter="find", root=root, notice=told.append).run()
+    Campaign(small_plan(runtime), path, runtime, settings=QUICK, meter="auto", root=root, notice=told.append).run()
     profile = DeviceProfile.read(path)
     assert profile.header["energy"] == "unavailable"
     (sentence,) = [s for s in profile.header["conditions"] if "Energy" in s]
@@ -144,7 +144,7 @@ def test_a_counter_that_stands_still_makes_energy_unavailable(rapl: Callable[...
 def test_another_meter_is_not_mixed_in(machine: Callable[..., Any], runtime: RuntimeProcess, tmp_path: Path) -> None:
     path, plan = tmp_path / "p.jsonl", small_plan(runtime)
     Campaign(Plan(plan.operators[:1], ()), path, runtime, settings=QUICK, root=tmp_path).run()
-    running, synthetic = campaign(machine, runtime, path, meter="find", plan=plan)
+    running, synthetic = campaign(machine, runtime, path, meter="auto", plan=plan)
     with synthetic:
         running.run()
     profile = DeviceProfile.read(path)
@@ -157,7 +157,7 @@ def test_an_item_that_fails_and_a_meter_that_breaks(
     machine: Callable[..., Any], runtime: RuntimeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, plan = tmp_path / "p.jsonl", small_plan(runtime)
-    running, synthetic = campaign(machine, runtime, path, meter="find", plan=plan)
+    running, synthetic = campaign(machine, runtime, path, meter="auto", plan=plan)
     load, count = runtime.load, {True: 0, False: 0}
 
     def failing(model: bytes, isolated: bool) -> int:
@@ -177,7 +177,7 @@ def test_an_item_that_fails_and_a_meter_that_breaks(
 
     monkeypatch.setattr(runtime, "load", load)
     path = tmp_path / "q.jsonl"
-    running, synthetic = campaign(machine, runtime, path, meter="find", plan=plan)
+    running, synthetic = campaign(machine, runtime, path, meter="auto", plan=plan)
     counter = synthetic.root / "sys/class/powercap/intel-rapl:0/energy_uj"
 
     def break_down(share: float, message: str) -> None:
