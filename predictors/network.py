@@ -46,6 +46,11 @@ class NetworkPredictor:
         """
         profile.refuse_functional()
         measured = profile.operators()
+        if not measured and profile.networks():
+            runtime = profile.header["runtime"].get("name")
+            raise InputError(
+                f"a predictor needs at least one measured operator; this profile has whole networks only (does {runtime} say what it runs?)"
+            )
         failed = [str(line["key"]) for line in profile.failures() if line["type"] == "operator"]
         self.pricer_ = OperatorPricer().fit([m.operator for m in measured], [m.latency_ms for m in measured], failed)
         networks = profile.networks()

@@ -26,7 +26,7 @@ def read_ofa(path: str | os.PathLike[str]) -> PublishedTable:
     table gives it. Raises InputError, in one line, for a file of another layout; reading YAML needs the package pyyaml.
     """
     try:
-        return _ofa(str(Path(path).name), _load(path))
+        return _ofa(str(Path(path).name), _mapping("the file", load_table(path)))
     except InputError as error:
         raise _in_file(path, error) from error
 
@@ -37,7 +37,7 @@ def read_fbnet(path: str | os.PathLike[str]) -> PublishedTable:
     Raises InputError, in one line, for a file of another layout.
     """
     try:
-        content = _load(path)
+        content = _mapping("the file", load_table(path))
         entries = {(op, shape): us for op, shapes in content.items() for shape, us in _mapping(op, shapes).items()}
         if not entries:
             raise InputError("it has no entries")
@@ -87,15 +87,15 @@ def _fields(key: str) -> dict[str, Any]:
     return fields
 
 
-def _load(path: str | os.PathLike[str]) -> dict[str, Any]:
+def load_table(path: str | os.PathLike[str]) -> Any:
+    """The content of a YAML or JSON file: plain data. Raises InputError when it cannot be read as what its name says."""
     data = read_bytes(path)
     try:
-        content = _yaml(data) if Path(path).suffix in (".yaml", ".yml") else json.loads(data)
+        return _yaml(data) if Path(path).suffix in (".yaml", ".yml") else json.loads(data)
     except InputError:
         raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"cannot be read as {'YAML' if Path(path).suffix in ('.yaml', '.yml') else 'JSON'}: {str(error)[:100]}") from error
-    return _mapping("the file", content)
 
 
 def _mapping(name: str, content: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hwnas.cli import field, listing, measure, trust, walk
+from hwnas.cli import field, listing, measure, published, trust, walk
 from hwnas.cli.explore import search, train
 from hwnas.cli.finish import export, report, verify
 
@@ -22,3 +22,4 @@ for _command in (
     listing.devices, listing.spaces, listing.algorithms,
 ):  # fmt: skip
     app.command()(_command)
+app.command("import")(published.import_)

@@ -13,7 +13,6 @@ from hwnas.cli import field
 from hwnas.cli.listing import Json
 from hwnas.cli.show import bar, emit, need, say, seconds
 
-
 #: Says the same as `device_profiles.energy.HELP`, which cannot be had without loading what measures.
 _ENERGY = (
     "The meter of energy: auto (the best that the device has), none, rapl, hwmon, pmic, nvml, or log:FILE, a CSV file of seconds since "

@@ -20,11 +20,30 @@ from device_profiles.errors import InputError
 from device_profiles.graphs import models
 from device_profiles.operators import Tensor
 from device_profiles.profile import DeviceProfile
-from device_profiles.runtimes import lowering
+from device_profiles.runtimes import RuntimeProcess, lowering
 from hwnas import profiling, shipping, spaces
 from predictors import NetworkPredictor
 
 STANDARD = set(sys.stdlib_module_names)
+
+#: Modules that are imported only where their runtime is, and what they need.
+OF_ONE_RUNTIME = {
+    "openvino.py": ("openvino",), "torch.py": ("torch",), "torch_graph.py": ("torch",), "torch_ops.py": ("torch",),
+}  # fmt: skip
+
+
+def install(site: Path, name: str) -> None:
+    """Puts a package that is installed here into another environment."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if package.name != name:  # a module that is one file
+        (site / Path(spec.origin).name).symlink_to(spec.origin)
+        return
+    for part in (package, package.with_name(f"{name}.libs")):
+        if part.is_dir():
+            (site / part.name).symlink_to(part)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +54,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
     python = folder / "env" / "bin" / "python3"
     site = next((folder / "env" / "lib").glob("python*/site-packages"))
     for name in ("numpy", "onnxruntime"):
-        spec = find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        package = Path(spec.origin).parent
-        for part in (package, package.with_name(f"{name}.libs")):
-            if part.is_dir():
-                (site / part.name).symlink_to(part)
+        install(site, name)
     probe = subprocess.run([python, "-c", "import numpy, onnxruntime"], capture_output=True, text=True)
     if probe.returncode:
         pytest.skip(f"no environment with only numpy and onnxruntime can be made here: {probe.stderr[-200:]}")
@@ -91,6 +104,53 @@ def test_kit_of_a_space_is_killed_half_way_and_goes_on(bare: str, space_kit: Pat
         assert device.predict(lower(space.network(space.smallest()[0]))).latency_ms.value > 0
 
 
+#: What a board needs for another runtime: its own package, and what that imports.
+OTHERS = {
+    "openvino": ("openvino", "openvino_telemetry", "packaging"),
+    "torch": (
+        "torch", "torchgen", "functorch", "typing_extensions", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "fsspec", "filelock",
+        "setuptools",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("runtime", OTHERS)
+def test_another_runtime_that_the_board_has(runtime: str, bare: str, tmp_path: Path) -> None:
+    """With nothing but that runtime besides, and no onnx package; the model comes as a user's file does."""
+    if find_spec(runtime) is None:
+        pytest.skip(f"{runtime} is not installed here")
+    site, file, out = tmp_path / "site", tmp_path / "small.onnx", tmp_path / "p.jsonl"
+    site.mkdir()
+    for name in OTHERS[runtime]:
+        if find_spec(name) is not None:
+            install(site, name)
+    file.write_bytes(small().model)
+    path = tmp_path / "kit.pyz"
+    kit.write_kit(path, kit.build_kit(shipping.file_models([file])))
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(site)}
+    command = [bare, str(path), "--out", str(out), "--budget", "3s", "--runtime", runtime]
+    assert subprocess.run([bare, "-c", "import onnx"], env=environment, capture_output=True).returncode
+    result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    profile = DeviceProfile.read(out)
+    assert profile.device_name.endswith(f"/{runtime}/1t")
+    assert not profile.failures()
+    with RuntimeProcess(runtime) as here:
+        plan = profiling.plan_files([file], here)
+    measured = {m.key for m in profile.operators()}
+    assert plan.operators[0].key in measured  # a busy machine may not get to all within the budget
+    assert measured <= {op.key for op in plan.operators}
+
+
+def test_a_runtime_that_the_board_lacks_is_told_how_to_install(bare: str, tmp_path: Path) -> None:
+    path = tmp_path / "kit.pyz"
+    kit.write_kit(path, kit.build_kit([small()]))
+    command = [bare, str(path), "--out", "p.jsonl", "--runtime", "openvino"]
+    result = subprocess.run(command, env={"HOME": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 3
+    assert result.stderr == f"hwnas: the runtime openvino is not installed here: {bare} -m pip install openvino\n"
+
+
 def test_the_modules_of_the_kit_import_nothing_else_at_their_tops() -> None:
     sources = kit.modules()
     assert {"device_profiles/agent.py", "device_profiles/runtimes/worker.py"} <= set(sources)
@@ -103,13 +163,17 @@ def test_the_modules_of_the_kit_import_nothing_else_at_their_tops() -> None:
                 [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
             )
             tops = {str(module).split(".")[0] for module in found}
-            assert tops <= STANDARD | {"device_profiles", "numpy", "onnxruntime"}, name
+            assert tops <= STANDARD | {"device_profiles", "numpy", "onnxruntime", *OF_ONE_RUNTIME.get(Path(name).name, ())}, name
 
 
 def test_every_module_of_the_kit_is_importable_on_the_target(bare: str, tmp_path: Path) -> None:
     path = tmp_path / "kit.pyz"
     kit.write_kit(path, kit.build_kit([small()]))
-    names = [name[:-3].replace("/", ".").removesuffix(".__init__") for name in kit.modules() if not name.endswith("onnx_io.py")]
+    names = [
+        name[:-3].replace("/", ".").removesuffix(".__init__")
+        for name in kit.modules()
+        if not name.endswith("onnx_io.py") and Path(name).name not in OF_ONE_RUNTIME
+    ]
     code = (
         f"import sys; sys.path.insert(0, {str(path)!r})\nfor n in {names!r}: __import__(n)\nprint(sys.modules['device_profiles'].__file__)"
     )

@@ -249,6 +249,42 @@ def test_boards_that_lack_what_is_needed(server: Server, model: Shipped, tmp_pat
     assert "pip install numpy onnxruntime" in str(result.error)
 
 
+@pytest.mark.parametrize("runtime", ["openvino", "torch"])
+def test_another_runtime_that_the_board_has(runtime: str, server: Server, model: Shipped, tmp_path: Path) -> None:
+    pytest.importorskip(runtime)
+    asked = job(server, model, runtime=runtime, energy="none", budget="3s")
+    (result,) = remote.profile_hosts(["board"], tmp_path / "p.jsonl", asked, silent)
+    assert result.error is None, result.error
+    profile = DeviceProfile.read(tmp_path / "p.jsonl")
+    assert profile.header["runtime"]["name"] == runtime
+    assert profile.operators()
+    assert not profile.failures()
+    assert profile.header["energy"] == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"runtime": "openvino"}, f"the runtime openvino is not installed here: {sys.executable} -m pip install openvino"),
+        ({"runtime": "openvin"}, "did you mean 'openvino'"),
+        ({"energy": "rapll"}, "did you mean 'rapl'"),
+        ({"energy": "log:/home/pi/none.csv"}, "/home/pi/none.csv cannot be read"),
+    ],
+)
+def test_what_the_board_lacks_is_one_line(changes: dict[str, object], words: str, server: Server, model: Shipped, tmp_path: Path) -> None:
+    (server.home / "sitecustomize.py").write_text("import sys\nsys.modules['openvino'] = None\n")
+    server.python(f"env PYTHONPATH={server.home} {sys.executable}")
+    try:
+        (result,) = remote.profile_hosts(["board"], tmp_path / "p.jsonl", job(server, model, **changes), silent)
+        problem = result.error
+    except InputError as error:
+        problem = error  # what can be seen from here is refused before anything starts
+    assert problem is not None
+    assert words in str(problem)
+    assert "\n" not in str(problem)
+    assert not (tmp_path / "p.jsonl").exists()
+
+
 def test_a_file_that_is_not_the_boards_is_not_continued(server: Server, model: Shipped, tmp_path: Path) -> None:
     with Appender(tmp_path / "p.jsonl") as other:
         other.append({"type": "header", "schema": 1})

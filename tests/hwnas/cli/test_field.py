@@ -48,6 +48,9 @@ def test_kit_of_a_space_and_of_files(cli: Any, model: Path, tmp_path: Path) -> N
             "no such ssh configuration",
         ),
         (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--host", "a", "--budget", "soon"], 2, "not a duration"),
+        (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--energy", "rapll"], 2, "did you mean 'rapl'"),
+        (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--energy", "log:none.csv"], 3, "none.csv cannot be read"),
+        (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--host", "a", "--energy", "log:m.csv"], 2, "whole path"),
         (["profile", "--out", "p.jsonl", "--host", "a"], 2, "either --space NAME or --onnx FILE"),
     ],
 )
@@ -60,6 +63,15 @@ def test_wrong_input_is_one_line(
     assert words in err
     assert len([line for line in err.splitlines() if line.startswith("hwnas: ")]) == 1
     assert "Traceback" not in err + out
+
+
+def test_help_names_every_meter(cli: Any) -> None:
+    from device_profiles.energy.find import METERS
+
+    code, text, _ = cli("profile", "--help")
+    assert code == 0
+    for name in (*METERS, "auto", "none", "log:FILE"):
+        assert name in text
 
 
 def test_host_that_is_not_there(cli: Any, model: Path, tmp_path: Path) -> None:
