@@ -89,10 +89,13 @@ def feeds(inputs: Sequence[tuple[str, Sequence[Any], np.dtype[Any]]]) -> dict[st
     return result
 
 
-def time_calls(call: Callable[[], object], warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+def time_calls(
+    call: Callable[[], object], warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = lambda: None
+) -> npt.NDArray[np.int64]:
     """Times single calls back to back until the block is full; returns nanoseconds per call, shape `(calls,)`.
 
     The collector of the interpreter is off meanwhile. A block ends after `block_ns`, but has at least `min_calls` and at most `max_calls`.
+    `before` is called before every call and not timed.
     """
     clock = time.perf_counter_ns
     times: list[int] = []
@@ -100,9 +103,11 @@ def time_calls(call: Callable[[], object], warmup: int, block_ns: int, min_calls
     gc.disable()
     try:
         for _ in range(warmup):
+            before()
             call()
         end = clock() + block_ns
         while len(times) < max_calls:
+            before()
             start = clock()
             call()
             stop = clock()

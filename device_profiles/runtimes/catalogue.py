@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RUNTIMES = {
     "onnxruntime": "ONNX Runtime, CPU execution provider",
     "onnxruntime-cuda": "ONNX Runtime, CUDA execution provider, float32",
+    "ncnn": "ncnn on the CPU, models converted by pnnx, float32",
     "openvino": "OpenVINO, CPU plugin, float32, one stream",
     "torch": "PyTorch on the CPU, eager, float32",
     "torch-compiled": "PyTorch on the CPU, torch.compile, float32; whole networks only",
@@ -34,6 +35,7 @@ COMPILING = frozenset({"torch-compiled"})
 _MODULES = {
     "onnxruntime": ("onnxruntime", "onnxruntime", "pip install onnxruntime"),
     "onnxruntime-cuda": ("onnxruntime", "onnxruntime", "pip install onnxruntime-gpu"),
+    "ncnn": ("ncnn", "ncnn", "pip install ncnn pnnx"),
     "openvino": ("openvino", "openvino", "pip install openvino"),
     "torch": ("torch", "torch", "pip install torch"),
 }
