@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,14 @@ import numpy.typing as npt
 from device_profiles.errors import DeviceError
 from device_profiles.runtimes import base
 from device_profiles.runtimes.base import Array
-from device_profiles.runtimes.ncnn_param import Layer, gathered, write_layers
+from device_profiles.runtimes.ncnn_model import Prepared
+from device_profiles.runtimes.ncnn_param import gathered, write_layers
 
 #: The blob that is there when all results are, and the layer that makes it.
 _ALL = "hwnas.all"
 
 #: A network that hands on what it gets, in the packing that ncnn chooses for it.
 _PACKING = "7767517\n2 2\nInput in 0 1 in\nReLU same 1 1 in out 0=1.0\n"
-
-
-@dataclass(frozen=True)
-class Place:
-    """An input or output: its blob, the axis of it that is the batch, as ncnn says it, and its shape where the model states it."""
-
-    blob: str
-    batch_axis: int
-    shape: tuple[int, ...] | None
 
 
 def make_net(param: str, weights: Path | None, settings: Mapping[str, Any]) -> Any:
@@ -59,8 +50,8 @@ def extracted(extractor: Any, blob: str | int, kept: bool = False) -> Any:
 class Session(base.Session):
     """A whole network: arrays in and arrays out."""
 
-    def __init__(self, net: Any, inputs: Sequence[tuple[Place, Array]], outputs: Sequence[Place]) -> None:
-        self.net, self.inputs, self.places = net, inputs, outputs
+    def __init__(self, net: Any, ready: Prepared) -> None:
+        self.net, self.inputs, self.places = net, ready.inputs, ready.outputs
 
     def call(self) -> object:
         """Runs the model once."""
@@ -89,16 +80,13 @@ class IsolatedSession(Session):
     computes them.
     """
 
-    def __init__(
-        self, layers: Sequence[Layer], weights: Path, settings: Mapping[str, Any], inputs: Sequence[tuple[Place, Array]],
-        outputs: Sequence[Place],
-    ) -> None:  # fmt: skip
-        net = make_net(write_layers(gathered(layers, [place.blob for place in outputs], _ALL)), weights, settings)
-        super().__init__(net, inputs, outputs)
+    def __init__(self, ready: Prepared, settings: Mapping[str, Any]) -> None:
+        net = make_net(write_layers(gathered(ready.layers, [place.blob for place in ready.outputs], _ALL)), ready.weights, settings)
+        super().__init__(net, ready)
         number = {blob.name: index for index, blob in enumerate(net.blobs())}
         packing = make_net(_PACKING, None, settings)
         self.last = number[_ALL]
-        self.mats = [(number[p.blob], self._packed(packing, number[p.blob], as_mat(array, p.batch_axis))) for p, array in inputs]
+        self.mats = [(number[p.blob], self._packed(packing, number[p.blob], as_mat(array, p.batch_axis))) for p, array in ready.inputs]
         self.extractor: Any = None
         self.result: Any = None
 

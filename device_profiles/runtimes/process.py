@@ -53,9 +53,9 @@ class RuntimeProcess:
         self.runtime, self.threads, self.timeout_s = runtime, threads, timeout_s
         self.generation = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._reference: RuntimeProcess | None = None
         self._right: set[bytes] = set()
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> RuntimeProcess:
         return self
@@ -68,9 +68,6 @@ class RuntimeProcess:
         if self._reference is not None:
             self._reference.close()
         self._end_child()
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
@@ -83,6 +80,9 @@ class RuntimeProcess:
                 if pipe is not None:
                     with suppress(BrokenPipeError):  # half a request may still be buffered for a child that is gone
                         pipe.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def fingerprint(self) -> dict[str, Any]:
         """The runtime's name, version and settings."""
@@ -178,10 +178,14 @@ class RuntimeProcess:
         # The child finds this package where this process found it, whatever its working directory.
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(self.threads)}
-        if self.runtime in COMPILING:
-            self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="hwnas-compiled-", ignore_cleanup_errors=True)
-            environment["TORCHINDUCTOR_CACHE_DIR"] = self._scratch.name
+        # A child that is killed cannot clean up: its temporary files lie where its parent does.
+        self._folder = tempfile.TemporaryDirectory(prefix="hwnas-", ignore_cleanup_errors=True)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "OMP_NUM_THREADS": str(self.threads),
+            "TMPDIR": self._folder.name,
+        }
         command = [sys.executable, "-m", "device_profiles.runtimes.worker", self.runtime, str(self.threads)]
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
