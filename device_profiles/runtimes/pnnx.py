@@ -17,8 +17,11 @@ from pathlib import Path
 from device_profiles.errors import DeviceError
 from device_profiles.runtimes.ncnn_param import Layer, read_layers
 
-#: Seconds that one conversion may take; less than a request to the runtime may.
-TIMEOUT_S = 50.0
+#: Seconds that one conversion may take, and how many more for each million bytes of the model, which are written several times.
+TIMEOUT_S, TIMEOUT_S_PER_MB = 30.0, 0.4
+
+#: What is of no use here and as large as the model.
+_NOT_WRITTEN = [f"{name}={os.devnull}" for name in ("pnnxparam", "pnnxbin", "pnnxpy", "pnnxonnx")]
 
 #: What ncnn calls the axis of a batch where there is none.
 NO_BATCH = 233
@@ -58,7 +61,8 @@ def converted(model: bytes, shapes: Sequence[Sequence[int]], kinds: Sequence[str
     with tempfile.TemporaryDirectory(prefix="hwnas-") as name:
         folder = Path(name)
         (folder / "m.onnx").write_bytes(model)
-        said = _run(folder, ",".join(f"[{','.join(map(str, shape))}]f32" for shape in shapes), kinds)
+        inputs = ",".join(f"[{','.join(map(str, shape))}]f32" for shape in shapes)
+        said = _run(folder, inputs, kinds, TIMEOUT_S + TIMEOUT_S_PER_MB * len(model) / 1e6)
         param, script = folder / "m.ncnn.param", folder / "m_ncnn.py"
         if not param.exists() or not script.exists():
             raise DeviceError(f"pnnx does not convert {_named(kinds)}: {said}")
@@ -67,15 +71,16 @@ def converted(model: bytes, shapes: Sequence[Sequence[int]], kinds: Sequence[str
         yield Converted(read_layers(param.read_text(encoding="utf-8")), folder / "m.ncnn.bin", axes)
 
 
-def _run(folder: Path, shapes: str, kinds: Sequence[str]) -> str:
+def _run(folder: Path, shapes: str, kinds: Sequence[str], timeout_s: float) -> str:
     """Runs pnnx in the folder; the last line that it wrote."""
-    command = [sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()), str(program()), "m.onnx", f"inputshape={shapes}", "fp16=0"]
+    bound = [sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid())]
+    command = [*bound, str(program()), "m.onnx", f"inputshape={shapes}", "fp16=0", *_NOT_WRITTEN]
     try:
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
-        raise DeviceError(f"pnnx hung: it did not convert {_named(kinds)} within {TIMEOUT_S:g} s") from None
+        raise DeviceError(f"pnnx hung: it did not convert {_named(kinds)} within {timeout_s:.0f} s") from None
     if done.returncode < 0:
         raise DeviceError(f"pnnx crashed on {_named(kinds)}: {signal.Signals(-done.returncode).name}")
     lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]

@@ -31,8 +31,9 @@ from device_profiles.runtimes.worker import unpack, write_frame
 
 _HEADER = struct.Struct(">II")
 
-#: Seconds that loading may take at least where a compiler runs.
+#: Seconds that a request with a model may take at least where a compiler or converter runs.
 _COMPILE_S = 600.0
+_COMPILED = frozenset({"torch-compiled", "ncnn"})
 
 
 class RuntimeFailure(DeviceError):
@@ -56,6 +57,7 @@ class RuntimeProcess:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._reference: RuntimeProcess | None = None
         self._right: set[bytes] = set()
+        self._patience_s = _COMPILE_S if runtime in _COMPILED else 0.0
 
     def __enter__(self) -> RuntimeProcess:
         return self
@@ -93,7 +95,7 @@ class RuntimeProcess:
 
         Raises RuntimeFailure when the runtime refuses the model, RuntimeCrash when it dies of it.
         """
-        reply, optimised = self._ask({"request": "executed"}, model)
+        reply, optimised = self._ask({"request": "executed"}, model, self._patience_s)
         return executed_network(self.runtime, reply, optimised, model, name)
 
     def load(self, model: bytes, isolated: bool) -> int:
@@ -160,7 +162,7 @@ class RuntimeProcess:
         """Bytes that a whole network adds to the peak of a new child that has loaded and run nothing but the `empty` model before."""
         self._end_child()
         self.run(int(self._ask({"request": "load", "isolated": False}, empty)[0]["handle"]))
-        return int(self._ask({"request": "memory"}, model)[0]["peak_bytes"])
+        return int(self._ask({"request": "memory"}, model, self._patience_s)[0]["peak_bytes"])
 
     def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`."""

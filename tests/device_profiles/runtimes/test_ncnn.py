@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from device_profiles.operators import Network, Operator, Tensor
 from device_profiles.runtimes import RuntimeFailure, RuntimeProcess
 
 pytest.importorskip("ncnn")
+if importlib.util.find_spec("pnnx") is None:  # importing it would import torch
+    pytest.skip("pnnx is not installed", allow_module_level=True)
 X, ROW = Tensor((1, 16, 9, 9)), Tensor((1, 32))
 
 

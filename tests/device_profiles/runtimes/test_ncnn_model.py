@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -7,8 +9,10 @@ from onnx import TensorProto, helper, numpy_helper
 from device_profiles.errors import DeviceError, InputError
 
 pytest.importorskip("ncnn")
-from device_profiles.runtimes import RuntimeProcess  # noqa: E402
-from device_profiles.runtimes.ncnn_model import prepared  # noqa: E402
+if importlib.util.find_spec("pnnx") is None:  # importing it would import torch
+    pytest.skip("pnnx is not installed", allow_module_level=True)
+from device_profiles.runtimes import RuntimeProcess
+from device_profiles.runtimes.ncnn_model import prepared
 
 
 def model(kind: str, shape: list[int | str], opset: int = 9, dtype: int = TensorProto.FLOAT, **attributes: int) -> bytes:

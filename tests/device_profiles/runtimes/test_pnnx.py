@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,12 @@ from device_profiles.runtimes.pnnx import converted
 
 X = Tensor((1, 4, 8, 8))
 PARAM = "7767517\n2 2\nInput in0 0 1 in0\nReLU r 1 1 in0 out0\n"
+
+
+def test_without_pnnx_the_refusal_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DeviceError, match=r"^the package 'pnnx' is not installed: pip install 'hwnas\[ncnn\]'$"):
+        pnnx.program()
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def test_layers_and_batch_axes_are_read(program: Callable[[str], Path]) -> None:
     script = """ex.input("in0", ncnn.Mat(in0.numpy(), batch_index=0).clone())
 out.append(torch.from_numpy(out0.numpy(batch_index=233)))"""
     folder = program(
-        f"assert sys.argv[1:] == ['m.onnx', 'inputshape=[1,3,8,8]f32,[1,5]f32', 'fp16=0'], sys.argv\n"
+        f"assert sys.argv[1:] == ['m.onnx', 'inputshape=[1,3,8,8]f32,[1,5]f32', 'fp16=0', *{pnnx._NOT_WRITTEN}], sys.argv\n"
         f"assert open('m.onnx', 'rb').read() == b'model'\n"
         f"open('m.ncnn.param', 'w').write({PARAM!r}); open('m.ncnn.bin', 'w'); open('m_ncnn.py', 'w').write({script!r})"
     )
@@ -85,13 +93,24 @@ def test_the_converter_ends_with_a_child_that_is_killed(
     folder = program(f"open({str(started)!r}, 'w').write(f'{{os.getpid()}} {{os.getcwd()}}'); os.execvp('sleep', ['sleep', '60'])")
     (tmp_path / "pnnx" / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    with RuntimeProcess("ncnn", timeout_s=5.0) as process:
-        with pytest.raises(RuntimeCrash, match="hung: no answer from ncnn"):
-            process.load(models.operator_model(Operator("Relu", (X,), (X,))), isolated=False)
+    model = models.operator_model(Operator("Relu", (X,), (X,)))
+    with RuntimeProcess("ncnn") as process:
+
+        def kill() -> None:
+            while not started.exists() or not started.read_text():
+                time.sleep(0.05)
+            assert process._child is not None
+            process._child.kill()
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        with pytest.raises(RuntimeCrash, match="crashed: SIGKILL"):
+            process.load(model, isolated=False)
+        thread.join()
         number, where = started.read_text().split()
         assert Path(where).is_relative_to(folder)
         assert _gone(int(number))
-    assert not list(folder.iterdir())
+        assert not list(folder.iterdir())
 
 
 def _gone(process: int) -> bool:
