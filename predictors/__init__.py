@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from predictors.covering import covering
 
 if TYPE_CHECKING:
+    from predictors.accelerators import CrossbarTiles, SystolicArray
     from predictors.boosted import BoostedTrees
     from predictors.cost import Cost
     from predictors.cost_table import CostTable
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from predictors.roofline import Roofline
     from predictors.store import load
 
-__all__ = ["BoostedTrees", "Cost", "CostTable", "LookupTable", "NetworkPredictor", "Prediction", "Roofline", "covering", "load"]
+__all__ = [
+    "BoostedTrees", "Cost", "CostTable", "CrossbarTiles", "LookupTable", "NetworkPredictor", "Prediction", "Roofline", "SystolicArray",
+    "covering", "load",
+]  # fmt: skip
 
 _WHERE = {
-    "BoostedTrees": "boosted", "Cost": "cost", "CostTable": "cost_table", "LookupTable": "lookup", "NetworkPredictor": "network",
-    "Prediction": "prediction", "Roofline": "roofline", "load": "store",
+    "BoostedTrees": "boosted", "Cost": "cost", "CostTable": "cost_table", "CrossbarTiles": "accelerators", "LookupTable": "lookup", "NetworkPredictor": "network",
+    "Prediction": "prediction", "Roofline": "roofline", "SystolicArray": "accelerators",
+    "load": "store",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,8 +18,6 @@ from predictors.features import Matrix
 
 if TYPE_CHECKING:
     from predictors.head import Doubt, ResidualHead
-    from predictors.prediction import Prediction
-    from predictors.pricing import OperatorPrice
 
 #: Rows priced at once: their indices stay in the cache.
 _CHUNK = 4096
@@ -33,8 +31,18 @@ _ROUNDING = 1e-9
 #: Called as `progress(share done, message)`.
 Progress = Callable[[float, str], None]
 
-#: Additive columns, in the order of the rows of the table; `doubt_ms` adds up the half-widths of operators.
+#: Additive columns of a table of latencies, in the order of its rows; `doubt_ms` adds up the half-widths of operators.
 COLUMNS = ("latency_ms", "doubt_ms", "macs", "params")
+
+
+class Price(Protocol):
+    """What a table needs of the price of an operator: the number, and the relative half-width of its interval."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def half_width(self) -> float: ...
 
 
 class Prices(Protocol):
@@ -43,36 +51,51 @@ class Prices(Protocol):
     head_: ResidualHead
     doubt_: Doubt
 
-    def predict_operators(self, operators: Any) -> list[OperatorPrice]:
+    def predict_operators(self, operators: Any) -> Sequence[Price]:
         """One price per operator."""
         ...
 
-    def predict(self, network: Network) -> Prediction:
-        """The graph path."""
+    def predict(self, network: Network) -> Any:
+        """The graph path: an object with the tabled quantity as an attribute."""
         ...
 
 
 class CostTable:
     """Prices encoded architectures of one space on one device. Made by `NetworkPredictor.compile(space)`.
 
-    `names` are the parts, `columns` what is tabled. `deviation` is the largest relative difference seen between two architectures that
-    show a part in the same configuration: above 0 where the runtime treats a part differently among different neighbours.
+    `names` are the parts, `quantity` what is priced, `columns` what is tabled. `deviation` is the largest relative difference seen between
+    two architectures that show a part in the same configuration: above 0 where the runtime treats a part differently among different
+    neighbours.
     """
 
-    columns = COLUMNS
-
     def __init__(
-        self, space: Any, tables: Matrix, call_ms: float, doubt: Doubt, deviation: float, predict: Callable[[Network], Prediction]
+        self,
+        space: Any,
+        tables: Matrix,
+        call_ms: float,
+        doubt: Doubt,
+        deviation: float,
+        predict: Callable[[Network], Any],
+        quantity: str = COLUMNS[0],
     ) -> None:
+        self.quantity, self.columns = quantity, (quantity, f"doubt_{quantity.rpartition('_')[2]}", *COLUMNS[2:])
         self.space, self.names, self.deviation = space, tuple(part.name for part in space.parts), deviation
         self._tables, self._call_ms, self._doubt, self._predict = np.ascontiguousarray(tables), call_ms, doubt, predict
         self._steps, self._starts, self._size = _layout(space)
         self._limits = np.asarray(space.cardinalities, dtype=np.int64)
 
     @classmethod
-    def compile(cls, space: Any, lower: Callable[[Network], Network], predictor: Prices, progress: Progress | None = None) -> CostTable:
+    def compile(
+        cls,
+        space: Any,
+        lower: Callable[[Network], Network],
+        predictor: Prices,
+        progress: Progress | None = None,
+        quantity: str = COLUMNS[0],
+    ) -> CostTable:
         """Lowers the covering architectures of a space, prices what is executed, and tables it by part and configuration.
 
+        `quantity` says what the prices of the predictor are; anything additive over operators can be tabled.
         Raises InputError when an executed node belongs to no part or a part has too many configurations.
         """
         steps, starts, size = _layout(space)
@@ -93,10 +116,15 @@ class CostTable:
         tables[:, shown] = sums[:, shown] / counts[shown]
         spread = float((highs[shown] - lows[shown]).max()) / float(totals.min())
         deviation = spread if spread > _ROUNDING else 0.0
-        return cls(space, _spread_canonical(space, tables), predictor.head_.call_ms, predictor.doubt_, deviation, predictor.predict)
+        return cls(
+            space, _spread_canonical(space, tables), predictor.head_.call_ms, predictor.doubt_, deviation, predictor.predict, quantity
+        )
 
     def price(self, archs: npt.ArrayLike) -> Vector:
-        """Latency in ms of architectures `(n, n_choices)`, shape `(n,)`. Raises InputError for an illegal architecture."""
+        """`quantity`, by default the latency in ms, of architectures `(n, n_choices)`, shape `(n,)`.
+
+        Raises InputError for an illegal architecture.
+        """
         return self._sum(self._checked(archs), (0,))[0] + self._call_ms
 
     def interval(self, archs: npt.ArrayLike) -> Matrix:
@@ -108,18 +136,18 @@ class CostTable:
 
     def column(self, name: str, archs: npt.ArrayLike) -> Vector:
         """One of `columns` for architectures `(n, n_choices)`, shape `(n,)`; `macs` and `params` are those of the network as written."""
-        if name not in COLUMNS:
-            raise unknown("column", name, COLUMNS)
-        return self.price(archs) if name == "latency_ms" else self._sum(self._checked(archs), (COLUMNS.index(name),))[0]
+        if name not in self.columns:
+            raise unknown("column", name, self.columns)
+        return self.price(archs) if name == self.quantity else self._sum(self._checked(archs), (self.columns.index(name),))[0]
 
     def check(self, lower: Callable[[Network], Network], n: int, rng: np.random.Generator) -> float:
         """The largest relative difference between table and graph path over `n` random architectures."""
         archs = self.space.sample(n, rng)
-        exact = np.array([self._predict(lower(self.space.network(arch))).latency_ms.value for arch in archs])
+        exact = np.array([getattr(self._predict(lower(self.space.network(arch))), self.quantity).value for arch in archs])
         return float(np.abs(self.price(archs) / exact - 1.0).max()) if n else 0.0
 
     def part_prices(self, part: str) -> Vector:
-        """Milliseconds of every configuration of a part, the last of its choices changing fastest."""
+        """The `quantity` of every configuration of a part, the last of its choices changing fastest."""
         if part not in self.names:
             raise unknown("part", part, self.names)
         start = int(self._starts[self.names.index(part)])
@@ -156,7 +184,7 @@ class CostTable:
         return results
 
     def __repr__(self) -> str:
-        return f"<CostTable {self.space.name}: {len(self.names)} parts, {self._size} entries>"
+        return f"<CostTable {self.space.name}: {self.quantity} of {len(self.names)} parts, {self._size} entries>"
 
 
 def _layout(space: Any) -> tuple[Matrix, npt.NDArray[np.int64], int]:
