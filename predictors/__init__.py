@@ -24,9 +24,8 @@ __all__ = [
 ]  # fmt: skip
 
 _WHERE = {
-    "BoostedTrees": "boosted", "Cost": "cost", "CostTable": "cost_table", "CrossbarTiles": "accelerators", "LookupTable": "lookup", "NetworkPredictor": "network",
-    "Prediction": "prediction", "Roofline": "roofline", "SystolicArray": "accelerators",
-    "load": "store",
+    "BoostedTrees": "boosted", "Cost": "cost", "CostTable": "cost_table", "CrossbarTiles": "accelerators", "LookupTable": "lookup",
+    "NetworkPredictor": "network", "Prediction": "prediction", "Roofline": "roofline", "SystolicArray": "accelerators", "load": "store",
 }  # fmt: skip
 
 

@@ -50,3 +50,12 @@ def to_ratio(y: Vector, base: Vector, logarithmic: bool) -> Vector:
 def from_ratio(ratio: Vector, base: Vector, logarithmic: bool) -> Vector:
     """The inverse of `to_ratio`."""
     return base * np.exp(np.clip(ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)) if logarithmic else base + ratio
+
+
+def fit_linear(model: Any, X: Matrix, y: Vector) -> None:
+    """Sets `coef_` and `intercept_` of a nearly unpenalised ridge regression: what estimators fall back on where rows are no operators."""
+    centre = X.mean(axis=0)
+    spread = X - centre
+    penalty = 1e-6 * max(float(np.square(spread).sum()), 1e-12) * np.eye(X.shape[1]) / X.shape[1]
+    model.coef_ = np.linalg.solve(spread.T @ spread + penalty, spread.T @ (y - y.mean()))
+    model.intercept_ = float(y.mean() - centre @ model.coef_)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from predictors.estimator import CostEstimator, Self, Vector, is_operators
+from predictors.estimator import CostEstimator, Self, Vector, fit_linear, is_operators
 from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix
 from predictors.kinds import FAMILIES
 
@@ -57,7 +57,7 @@ class Roofline(CostEstimator):
         if self.operators_:
             _fit_rates(self, features, times)
         else:
-            _fit_linear(self, features, times)
+            fit_linear(self, features, times)
         return self
 
     def predict(self, X: npt.ArrayLike) -> Vector:
@@ -158,11 +158,3 @@ def _solve(terms: Matrix, y: Vector, p: float, prior: Vector, pull: float, scale
         weights[:, _COMPUTE] = ((compute / total) ** (p - 1.0))[:, None]
         weights[:, _MOVE] = ((move / total) ** (p - 1.0))[:, None]
     return np.asarray(rates)
-
-
-def _fit_linear(model: Any, X: Matrix, y: Vector) -> None:
-    centre = X.mean(axis=0)
-    spread = X - centre
-    penalty = 1e-6 * max(float(np.square(spread).sum()), 1e-12) * np.eye(X.shape[1]) / X.shape[1]
-    model.coef_ = np.linalg.solve(spread.T @ spread + penalty, spread.T @ (y - y.mean()))
-    model.intercept_ = float(y.mean() - centre @ model.coef_)

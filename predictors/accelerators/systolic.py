@@ -3,7 +3,9 @@
 Cycles: a fold of a matrix product on R x C cells takes 2R + C + T - 2 cycles (Samajdar, Joseph, Zhu, Whatmough, Mattina and Krishna, "A
 systematic methodology for characterizing scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, section III), where T is the
 dimension that streams: the inner one with stationary outputs, the rows with stationary weights. Products that are larger than the array are
-cut into folds. Memory is double-buffered: an operator takes the longer of computing and moving its data, after the latency of one access.
+cut into folds. With stationary outputs the formula counts the R cycles in which results leave the array, which a later simulator overlaps
+with the next fold. Memory is double-buffered: an operator takes the longer of computing and moving its data, after the latency of one
+access.
 
 Every operator reads its inputs from DRAM and writes its results there. Leakage and clock are not in the energy.
 """
