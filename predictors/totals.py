@@ -52,4 +52,4 @@ def _contributions(X: Matrix) -> Matrix:
     steps = X[:, column["element_steps"]] + X[:, column["activation_steps"]] * X[:, column["elements_out"]]
     sums = np.stack([np.ones(len(X)), X[:, column["macs"]], steps, moved, X[:, column["weight_bytes"]]], axis=1)
     family = X[:, FAMILY_COLUMNS]
-    return np.asarray((family[:, :, None] * sums[:, None, :]).reshape(len(X), -1))
+    return np.asarray((family[:, :, None] * sums[:, None, :]).reshape(len(X), len(TOTALS) - 1))

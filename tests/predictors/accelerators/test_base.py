@@ -11,7 +11,7 @@ import pytest
 from device_profiles.errors import InputError
 from device_profiles.operators import Network
 from hwnas.objectives import as_objective
-from predictors.accelerators import Accelerator, CrossbarTiles, SystolicArray
+from predictors.accelerators import Accelerator, CrossbarTiles, Refitted, SystolicArray
 from predictors.accelerators.base import COSTS
 
 DESIGNS = {
@@ -21,9 +21,12 @@ DESIGNS = {
 }
 
 
-@pytest.fixture(params=list(DESIGNS))
-def accelerator(request: pytest.FixtureRequest) -> Accelerator:
-    return DESIGNS[request.param]
+@pytest.fixture(params=[*DESIGNS, "refitted"])
+def accelerator(request: pytest.FixtureRequest, lab: SimpleNamespace) -> Accelerator:
+    if request.param != "refitted":
+        return DESIGNS[request.param]
+    networks = [lab.chain(operators) for operators in lab.some_networks(lab.some_operators(20), 20)]
+    return Refitted(CrossbarTiles()).fit(networks, latency_ms=[1 + network.macs * 1e-8 for network in networks])
 
 
 def test_every_operator_has_a_price(lab: SimpleNamespace, accelerator: Accelerator) -> None:
