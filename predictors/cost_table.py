@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -43,6 +44,14 @@ class Price(Protocol):
 
     @property
     def half_width(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A price of anything but milliseconds."""
+
+    value: float
+    half_width: float = 0.0
 
 
 class Prices(Protocol):

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from device_profiles.errors import InputError
 from device_profiles.operators import Network, Operator
 from predictors.cost import Cost, Lower
 from predictors.cost_table import CostTable, Progress
+from predictors.device_energy import DeviceEnergy, EnergyColumn, fit_energy
 from predictors.features import family
 from predictors.head import Doubt, ResidualHead
 from predictors.network_fit import fit_head, floor_ms
@@ -35,6 +37,8 @@ class NetworkPredictor:
     doubt_: Doubt
     device_name_: str
     origin_: dict[str, Any]
+    #: What turns times into energy; None when no energy was measured.
+    energy_: DeviceEnergy | None = None
     #: Where it was saved or loaded last.
     path_: Path | None = None
 
@@ -55,6 +59,7 @@ class NetworkPredictor:
         self.pricer_ = OperatorPricer().fit([m.operator for m in measured], [m.latency_ms for m in measured], failed)
         networks = profile.networks()
         self.head_, self.doubt_ = fit_head(self.pricer_, networks, floor_ms(profile))
+        self.energy_ = fit_energy(self, measured, networks)
         self.device_name_ = profile.device_name
         header = {name: profile.header.get(name, {}) for name in ("device", "runtime", "protocol")}
         canaries = {key: quantity.to_json() for key, quantity in profile.canaries().items()}
@@ -64,7 +69,8 @@ class NetworkPredictor:
 
     def predict(self, network: Network) -> Prediction:
         """The price of a network as the runtime executes it. Raises InputError when it has no operator."""
-        return Prediction.of(network, self.predict_operators(network.operators), self.head_, self.doubt_)
+        priced = Prediction.of(network, self.predict_operators(network.operators), self.head_, self.doubt_)
+        return priced if self.energy_ is None else replace(priced, energy_mj=self.energy_.energy_mj(priced.operators, self.doubt_))
 
     def predict_operators(self, operators: Sequence[Operator]) -> list[OperatorPrice]:
         """One price per executed operator, in order, each above 0 and with its source."""
@@ -81,8 +87,6 @@ class NetworkPredictor:
         `lower` maps the network as written to the one that is executed; without it the runtime of this device is asked. `dims` gives values
         to symbolic dimensions. `macs` and `params` are those of the file. Raises InputError, in one line, for a file that cannot be priced.
         """
-        from dataclasses import replace
-
         from device_profiles import onnx_io
 
         source = onnx_io.read_network(path, dims)
@@ -129,6 +133,12 @@ class NetworkPredictor:
     def latency_ms(self) -> Cost:
         """Latency as an objective of a search."""
         return Cost("latency_ms", "ms", self)
+
+    @property
+    def energy_mj(self) -> Cost:
+        """Energy as an objective of a search. Raises InputError when the profile of this device holds no energy."""
+        self._check_fitted()
+        return Cost("energy_mj", "mJ", EnergyColumn(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `device.json`, which `predictors.load` reads. Raises InputError when it cannot be written."""

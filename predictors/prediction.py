@@ -28,6 +28,8 @@ class Prediction:
     operators: list[OperatorPrice]
     nodes: list[str]
     head: ResidualHead
+    #: None where the profile of the device holds no energy.
+    energy_mj: Quantity | None = None
 
     @classmethod
     def of(cls, network: Network, prices: list[OperatorPrice], head: ResidualHead, doubt: Doubt) -> Prediction:
@@ -83,6 +85,8 @@ class Prediction:
             "latency_ms": self.latency_ms.to_json(), "memory_mb": self.memory_mb.to_json(), "macs": self.macs, "params": self.params,
             "sources": self.sources(), "notes": self.notes(),
         }  # fmt: skip
+        if self.energy_mj is not None:
+            data["energy_mj"] = self.energy_mj.to_json()
         return {**data, "operators": self.explain()} if explain else data
 
     def to_dataframe(self) -> Any:

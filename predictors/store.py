@@ -15,10 +15,12 @@ from device_profiles.library import library_profiles
 from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 from predictors.boosted import BoostedTrees
+from predictors.device_energy import DeviceEnergy
 from predictors.features import FEATURES
 from predictors.head import Doubt, ResidualHead
 from predictors.lookup import LookupTable
 from predictors.network import NetworkPredictor
+from predictors.power import PowerModel
 from predictors.pricing import OperatorPricer
 from predictors.roofline import Roofline
 
@@ -130,6 +132,7 @@ def _content(predictor: NetworkPredictor) -> dict[str, Any]:
         "lookup": pricer.lookup_.to_json(),
         "features": list(FEATURES),
         "operators": [{"operator": op.to_json(), "latency_ms": pricer.measured_[op.key].to_json()} for op in pricer.operators_],
+        "energy": None if predictor.energy_ is None else predictor.energy_.power.to_json(),
         "trees": None if pricer.trees_ is None else pricer.trees_.to_json(),
     }
 
@@ -148,6 +151,8 @@ def _predictor(content: dict[str, Any]) -> NetworkPredictor:
     predictor = NetworkPredictor()
     predictor.pricer_ = pricer
     predictor.head_, predictor.doubt_ = ResidualHead.from_json(content["head"]), Doubt.from_json(content["doubt"])
+    if content.get("energy") is not None:
+        predictor.energy_ = DeviceEnergy(PowerModel.from_json(content["energy"]), predictor.head_)
     predictor.device_name_ = str(content["device_name"])
     predictor.origin_ = {name: dict(content[name]) for name in ("device", "runtime", "protocol", "profile")}
     return predictor

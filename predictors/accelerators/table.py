@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from device_profiles.operators import Network, Operator
-from predictors.cost_table import CostTable
+from predictors.cost_table import CostTable, Priced
 from predictors.head import Doubt, ResidualHead
 
 if TYPE_CHECKING:
     from predictors.accelerators.base import Accelerator, AcceleratorPrediction
-
-
-@dataclass(frozen=True, slots=True)
-class ExactPrice:
-    """A number that a formula gives: nothing says by how much it is off."""
-
-    value: float
-    half_width: float = 0.0
 
 
 class Column:
@@ -34,9 +25,9 @@ class Column:
         """The graph path."""
         return self.accelerator.predict(network)
 
-    def predict_operators(self, operators: Sequence[Operator]) -> list[ExactPrice]:
-        """This cost of every operator, in order."""
-        return [ExactPrice(getattr(self.accelerator.operator(op), self.name)) for op in operators]
+    def predict_operators(self, operators: Sequence[Operator]) -> list[Priced]:
+        """This cost of every operator, in order; nothing says by how much a formula is off."""
+        return [Priced(getattr(self.accelerator.operator(op), self.name)) for op in operators]
 
     def compile(self, space: Any, lower: Callable[[Network], Network] | None = None) -> CostTable:
         """The table of a space. `lower` maps a network to the one that the accelerator executes; without it every node runs by itself."""
