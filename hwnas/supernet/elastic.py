@@ -14,43 +14,70 @@ from device_profiles.errors import InputError
 
 
 class ElasticConv2d(nn.Module):
-    """A convolution without bias that uses the first input and output channels and the centre of its kernel.
+    """A convolution that uses the first output channels, the first (or chosen runs of) input channels and the centre of its kernel.
 
-    `weight` is `(c_out, c_in, kernel, kernel)`, for a depthwise convolution `(c_out, 1, kernel, kernel)`; `kernel // 2` zeros pad every
-    side.
+    `weight` is `(c_out, c_in, height, width)`, for a depthwise convolution `(c_out, 1, height, width)`; zeros pad every side so that height
+    and width stay but for the stride. There is a bias when `bias`. Kernels are odd: one number, or height and width.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int = 1, depthwise: bool = False) -> None:
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        depthwise: bool = False,
+        dilation: int = 1,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
-        if kernel % 2 == 0:
+        if any(side % 2 == 0 for side in _pair(kernel)):
             raise InputError(f"an elastic convolution needs an odd kernel, got {kernel}")
-        self.stride, self.depthwise = stride, depthwise
-        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
+        self.stride, self.depthwise, self.dilation = stride, depthwise, dilation
+        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, *_pair(kernel)))
+        self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
         self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
+        self.columns: tuple[tuple[int, int], ...] = ()
 
-    def select(self, c_in: int, c_out: int, kernel: int) -> None:
-        """Uses this many channels and this kernel from now on."""
-        self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
+    def select(self, c_in: int, c_out: int, kernel: int | tuple[int, int], columns: tuple[tuple[int, int], ...] = ()) -> None:
+        """Uses this many channels and this kernel from now on, and of the input channels of the weights the runs `(first, number)`."""
+        self.c_in, self.c_out, self.kernel, self.columns = c_in, c_out, kernel, columns
 
     def extra_repr(self) -> str:
         """Shown by `print`: what there is, and what is in use."""
         return f"{tuple(self.weight.shape)}, using c_in={self.c_in}, c_out={self.c_out}, kernel={self.kernel}, stride={self.stride}"
 
     def selected(self) -> torch.Tensor:
-        """The weights in use, `(c_out, c_in or 1, kernel, kernel)`: a view."""
-        border = (self.weight.shape[-1] - self.kernel) // 2
-        inner = slice(border, border + self.kernel)
-        return self.weight[: self.c_out, : 1 if self.depthwise else self.c_in, inner, inner]
+        """The weights in use, `(c_out, c_in or 1, height, width)`: a view, unless they are put together from several runs of columns."""
+        inner = tuple(
+            slice((whole - part) // 2, (whole + part) // 2) for whole, part in zip(self.weight.shape[2:], _pair(self.kernel), strict=True)
+        )
+        if self.columns:
+            runs = [self.weight[: self.c_out, first : first + number, *inner] for first, number in self.columns]
+            return torch.cat(runs, 1)
+        return self.weight[: self.c_out, : 1 if self.depthwise else self.c_in, *inner]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(x, self.selected(), None, self.stride, self.kernel // 2, 1, self.c_in if self.depthwise else 1)
+        bias = None if self.bias is None else self.bias[: self.c_out]
+        return F.conv2d(x, self.selected(), bias, self.stride, self._padding(), self.dilation, self.c_in if self.depthwise else 1)
 
     def build(self) -> nn.Conv2d:
         """A plain layer with a copy of the weights in use."""
-        groups = self.c_in if self.depthwise else 1
-        conv = nn.Conv2d(self.c_in, self.c_out, self.kernel, self.stride, self.kernel // 2, 1, groups, bias=False)
+        groups, bias = self.c_in if self.depthwise else 1, self.bias is not None
+        conv = nn.Conv2d(self.c_in, self.c_out, _pair(self.kernel), self.stride, self._padding(), self.dilation, groups, bias=bias)
         conv.weight = nn.Parameter(self.selected().detach().clone(memory_format=torch.channels_last))
+        if self.bias is not None:
+            conv.bias = nn.Parameter(self.bias[: self.c_out].detach().clone())
         return conv
+
+    def _padding(self) -> tuple[int, int]:
+        height, width = _pair(self.kernel)
+        return self.dilation * (height // 2), self.dilation * (width // 2)
+
+
+def _pair(kernel: int | tuple[int, int]) -> tuple[int, int]:
+    return kernel if isinstance(kernel, tuple) else (kernel, kernel)
 
 
 class ElasticBatchNorm2d(nn.Module):

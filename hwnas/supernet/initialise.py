@@ -22,7 +22,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
                 c_out, _, height, width = layer.weight.shape
                 groups = layer.groups if isinstance(layer, nn.Conv2d) else (c_out if layer.depthwise else 1)
                 layer.weight.normal_(0, math.sqrt(2 * groups / (c_out * height * width)), generator=generator)
-                if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                if layer.bias is not None:
                     layer.bias.zero_()
             elif isinstance(layer, ElasticLinear | nn.Linear):
                 layer.weight.normal_(0, 1 / math.sqrt(layer.weight.shape[1]), generator=generator)
