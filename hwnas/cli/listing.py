@@ -38,7 +38,7 @@ def spaces(json: Json = False) -> None:
     from hwnas.spaces import SPACES, load
 
     rows: list[dict[str, Any]] = []
-    for name, text in SPACES.items():
+    for name, (text, _) in SPACES.items():
         space = load(name)
         rows.append({"name": name, "architectures": space.size, "choices": len(space.choices), "about": text})
     if json:
@@ -46,6 +46,7 @@ def spaces(json: Json = False) -> None:
         return
     for row in rows:
         say(f"{row['name']}: {row['about']} ({row['choices']} choices, {row['architectures']:,} architectures)")
+    say("FILE.py:NAME or MODULE:NAME is a space of your own wherever a space is asked for")
 
 
 def algorithms(json: Json = False) -> None:

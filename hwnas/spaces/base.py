@@ -1,15 +1,17 @@
 """What a search space is: named choices, the parts of the network that depend on them, and the network of a point.
 
-A space of your own needs `choices`, `parts`, `inputs` and `network`; everything else follows.
+A space of your own needs `choices`, `parts`, `network` and `supernet`, or `choices`, `parts` and the `blueprint` of a
+`hwnas.spaces.drawn.DrawnSpace`, from which the other two follow.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,9 @@ from device_profiles.operators import Network
 
 Archs = npt.NDArray[np.int64]
 Value = int | float | str
+
+#: Spaces of the user's own that this process has seen, by the text of their spec; only their code can build them.
+OWN: dict[str, SearchSpace] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,16 @@ class Part:
 class SearchSpace(ABC):
     """Named choices and what they build.
 
-    Architectures are rows of choice indices: `int64` arrays of shape `(n, n_choices)`. Subclasses set `name`, `choices`, `parts`,
-    `classes` and `input_shape` (channels, height, width) and implement `network`, `spec` and `supernet`; a space in which some choices
-    do nothing for some architectures (blocks beyond the depth) also implements `active` and `size`.
+    Architectures are rows of choice indices: `int64` arrays of shape `(n, n_choices)`. Subclasses set `choices` and `parts`, also `name`,
+    `classes` and `input_shape` (channels, height, width) where the defaults do not fit, and implement `network` and `supernet`; a space in
+    which some choices do nothing for some architectures (blocks beyond the depth) also implements `active` and `size`.
     """
 
-    name: ClassVar[str] = "space"
+    name: str = "space"
     choices: tuple[Choice, ...]
     parts: tuple[Part, ...]
-    classes: int
-    input_shape: tuple[int, int, int]
+    classes: int = 10
+    input_shape: tuple[int, int, int] = (3, 32, 32)
 
     @abstractmethod
     def network(self, arch: Sequence[int] | Archs) -> Network:
@@ -62,9 +67,22 @@ class SearchSpace(ABC):
     def supernet(self) -> Any:
         """The weight-sharing super-network (a torch module; see `hwnas.supernet`)."""
 
-    @abstractmethod
     def spec(self) -> dict[str, Any]:
-        """What `hwnas.spaces.from_spec` needs to build this space again, as JSON."""
+        """What `hwnas.spaces.from_spec` needs to find this space again, as JSON.
+
+        A space of the user's own is described, not built: another process must have loaded its code (`hwnas.spaces.load`) before.
+        """
+        described = {
+            "kind": "own", "name": self.name, "classes": self.classes, "input_shape": list(self.input_shape),
+            "choices": [[choice.name, list(choice.values)] for choice in self.choices],
+            "parts": [[part.name, list(part.choices)] for part in self.parts],
+        }  # fmt: skip
+        OWN[json.dumps(described, sort_keys=True)] = self
+        return described
+
+    def image_shape(self, arch: Sequence[int] | Archs) -> tuple[int, int, int]:
+        """Channels, height and width of the images that the network of `arch` takes; `input_shape`, unless resolution is a choice."""
+        return self.input_shape
 
     def active(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """Which choices matter for each architecture, shape `(n, n_choices)`; by default all of them."""

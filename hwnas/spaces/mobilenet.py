@@ -1,14 +1,15 @@
-"""The elastic MobileNet space: inverted bottlenecks with elastic kernel, expansion, depth and width.
+"""The elastic MobileNet space: inverted bottlenecks with elastic kernel, expansion, depth, width and image resolution.
 
-Blocks as in MobileNetV2 (Sandler et al., CVPR 2018, section 3.2); elastic kernel, expansion and depth as in Once-for-All (Cai et al.,
-ICLR 2020, section 3.2); elastic width per stage as in slimmable networks (Yu et al., ICLR 2019).
+Blocks as in MobileNetV2 (Sandler et al., CVPR 2018, section 3.2), with the squeeze-excite and activations of MobileNetV3 (Howard et al., ICCV
+2019, section 5) as options; elastic kernel, expansion, depth and resolution as in Once-for-All (Cai et al., ICLR 2020, section 3.2);
+elastic width per stage as in slimmable networks (Yu et al., ICLR 2019).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,51 +18,8 @@ import numpy.typing as npt
 from device_profiles.builder import NetworkBuilder
 from device_profiles.errors import InputError
 from device_profiles.operators import Network, Tensor
-from hwnas.spaces.base import Archs, Choice, Part, SearchSpace
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Blocks at one resolution: the legal output widths, numbers of blocks, kernel sizes and expansion ratios, and the first stride."""
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    kernels: tuple[int, ...]
-    expansions: tuple[int, ...]
-    stride: int
-
-    @property
-    def max_depth(self) -> int:
-        """The number of blocks that the super-network holds."""
-        return max(self.depths)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One active block of one architecture: everything that its shapes depend on."""
-
-    name: str
-    c_in: int
-    c_out: int
-    kernel: int
-    expansion: int
-    stride: int
-
-    @property
-    def hidden(self) -> int:
-        """Channels of the depthwise convolution."""
-        return self.c_in * self.expansion
-
-    @property
-    def expands(self) -> bool:
-        """Whether there is a first 1x1 convolution; an expansion of 1 has none."""
-        return self.expansion > 1
-
-    @property
-    def residual(self) -> bool:
-        """Whether the input is added to the output."""
-        return self.stride == 1 and self.c_in == self.c_out
-
+from hwnas.spaces.base import Archs, Choice, Part, SearchSpace, Value
+from hwnas.spaces.mobilenet_blocks import Block, Stage
 
 #: For small images. Channels are few, so that accuracy has to be bought with depth and expansion: networks of a quarter of the time
 #: of the largest miss a good part of the images.
@@ -71,87 +29,137 @@ SMALL = (
     Stage(widths=(8, 24, 48), depths=(1, 2, 3), kernels=(3, 5), expansions=(1, 3, 6), stride=2),
 )
 
+#: For images of 32 pixels and more, with a choice of resolution: channels as in MobileNetV2, squeeze-excite where they are many.
+ELASTIC = (
+    Stage(widths=(12, 16, 24), depths=(1, 2), kernels=(3, 5), expansions=(1, 3), stride=1),
+    Stage(widths=(16, 24, 32), depths=(1, 2, 3), kernels=(3, 5, 7), expansions=(3, 4, 6), stride=2),
+    Stage(widths=(32, 48, 64), depths=(1, 2, 3, 4), kernels=(3, 5, 7), expansions=(3, 4, 6), stride=2, squeeze=True),
+    Stage(widths=(64, 96, 128), depths=(1, 2, 3), kernels=(3, 5, 7), expansions=(3, 4, 6), stride=1, squeeze=True),
+)
+
 
 class MobileNetSpace(SearchSpace):
     """Stem, stages of inverted bottlenecks, head.
 
-    Choices, stage by stage: `stageS.width`, `stageS.depth`, then `stageS.blockB.kernel` and `stageS.blockB.expansion` of every block.
+    Choices: `resolution` when there are several, then stage by stage `stageS.width`, `stageS.depth`, and `stageS.blockB.kernel` and
+    `stageS.blockB.expansion` of every block. What has one legal value only is no choice.
+
+    `resolutions` are the sides of the images that a network may work on, the largest of them that of the data. `mix` puts a convolution
+    of that many channels behind the global pooling (MobileNetV3); `activation` is that of stem and head.
     """
 
-    name = "mobilenet"
+    kind = "mobilenet"
 
-    def __init__(self, stages: Sequence[Stage], classes: int, channels: int, resolution: int, stem: int = 4, head: int = 32) -> None:
-        if classes < 2 or channels < 1 or stem < 1 or head < 1:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        classes: int,
+        channels: int,
+        resolution: int,
+        stem: int = 4,
+        head: int = 32,
+        *,
+        mix: int = 0,
+        activation: str = "Relu",
+        resolutions: Sequence[int] = (),
+        name: str = kind,
+    ) -> None:
+        if classes < 2 or channels < 1 or stem < 1 or head < 1 or mix < 0:
             raise InputError(
                 f"a MobileNet space needs classes >= 2 and positive channels, stem and head, got {classes}, {channels}, {stem}, {head}"
             )
-        shrink = 2 * math.prod(stage.stride for stage in stages)
-        if resolution < shrink:
-            raise InputError(f"resolution {resolution} is too small: the strides of this space need at least {shrink}")
+        sides, shrink = tuple(resolutions) or (resolution,), 2 * math.prod(stage.stride for stage in stages)
+        if min(sides) < shrink:
+            raise InputError(f"resolution {min(sides)} is too small: the strides of this space need at least {shrink}")
+        if max(sides) != resolution or sorted(set(sides)) != list(sides):
+            raise InputError(f"resolutions must rise to that of the images, {resolution}, got {', '.join(map(str, sides))}")
         self.stages, self.classes, self.stem, self.head = tuple(stages), classes, stem, head
+        self.mix, self.activation, self.resolutions, self.name = mix, activation, sides, name
         self.input_shape = (channels, resolution, resolution)
-        choices: list[Choice] = []
-        parts = [Part("stem", ())]
-        before: tuple[int, ...] = ()
+        self._fixed: dict[str, Value] = {}
+        self._column: dict[str, int] = {}
+        self.choices, self.parts = (), ()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Choices and parts; every part depends on the resolution, a block also on its width and on the one before."""
+        side = self._choose("resolution", self.resolutions)
+        parts, before = [Part("stem", side)], ()
         for s, stage in enumerate(self.stages, 1):
-            width, depth = len(choices), len(choices) + 1
-            choices += [Choice(f"stage{s}.width", stage.widths), Choice(f"stage{s}.depth", stage.depths)]
+            width, depth = self._choose(f"stage{s}.width", stage.widths), self._choose(f"stage{s}.depth", stage.depths)
             for b in range(1, stage.max_depth + 1):
-                own = (len(choices), len(choices) + 1)
-                choices += [Choice(f"stage{s}.block{b}.kernel", stage.kernels), Choice(f"stage{s}.block{b}.expansion", stage.expansions)]
-                first = (*before, width) if b == 1 else (width,)
-                exists = (depth,) if b > min(stage.depths) else ()
-                parts.append(Part(f"stage{s}.block{b}", first + exists + own))
-            before = (width,)
-        parts.append(Part("head", before))
-        self.choices, self.parts = tuple(choices), tuple(parts)
-        self._column = {choice.name: i for i, choice in enumerate(self.choices)}
+                own = self._choose(f"stage{s}.block{b}.kernel", stage.kernels)
+                own += self._choose(f"stage{s}.block{b}.expansion", stage.expansions)
+                first = (*before, *width) if b == 1 else width
+                parts.append(Part(f"stage{s}.block{b}", side + first + (depth if b > min(stage.depths) else ()) + own))
+            before = width
+        self.parts = (*parts, Part("head", side + before))
+
+    def _choose(self, name: str, values: Sequence[int]) -> tuple[int, ...]:
+        """The index of a new choice, or none where there is nothing to choose."""
+        if len(values) == 1:
+            self._fixed[name] = values[0]
+            return ()
+        self._column[name] = len(self.choices)
+        self.choices += (Choice(name, tuple(values)),)
+        return (self._column[name],)
 
     def active(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """Kernel and expansion of blocks beyond the depth do nothing."""
         mask = np.ones(archs.shape, dtype=bool)
         for s, stage in enumerate(self.stages, 1):
-            depth = np.array(stage.depths)[archs[:, self._column[f"stage{s}.depth"]]]
+            column = self._column.get(f"stage{s}.depth")
+            if column is None:
+                continue
+            depth = np.array(stage.depths)[archs[:, column]]
             for b in range(1, stage.max_depth + 1):
-                first = self._column[f"stage{s}.block{b}.kernel"]
-                mask[:, first : first + 2] = (b <= depth)[:, None]
+                for own in ("kernel", "expansion"):
+                    if (index := self._column.get(f"stage{s}.block{b}.{own}")) is not None:
+                        mask[:, index] = b <= depth
         return mask
 
     @property
     def size(self) -> int:
-        """Exact: per stage, widths times the sum over depths of (kernels x expansions) ^ depth."""
-        return math.prod(len(s.widths) * sum((len(s.kernels) * len(s.expansions)) ** d for d in s.depths) for s in self.stages)
+        """Exact: resolutions times, per stage, widths times the sum over depths of (kernels x expansions) ^ depth."""
+        stages = (len(s.widths) * sum((len(s.kernels) * len(s.expansions)) ** d for d in s.depths) for s in self.stages)
+        return len(self.resolutions) * math.prod(stages)
+
+    def values(self, arch: Sequence[int] | Archs) -> dict[str, int]:
+        """What `decode` says, and what there is no choice about, by name."""
+        return {name: int(value) for name, value in (self._fixed | self.decode(np.asarray(arch))).items()}
 
     def blocks(self, arch: Sequence[int] | Archs) -> list[Block]:
         """The active blocks of one architecture, in order."""
-        values = self.decode(np.asarray(arch))
+        values = self.values(arch)
         result: list[Block] = []
         c_in = self.stem
         for s, stage in enumerate(self.stages, 1):
-            width = int(values[f"stage{s}.width"])
-            for b in range(1, int(values[f"stage{s}.depth"]) + 1):
+            width = values[f"stage{s}.width"]
+            for b in range(1, values[f"stage{s}.depth"] + 1):
                 name = f"stage{s}.block{b}"
-                kernel, expansion = int(values[f"{name}.kernel"]), int(values[f"{name}.expansion"])
-                result.append(Block(name, c_in, width, kernel, expansion, stage.stride if b == 1 else 1))
+                kernel, expansion, stride = values[f"{name}.kernel"], values[f"{name}.expansion"], stage.stride if b == 1 else 1
+                result.append(Block(name, c_in, width, kernel, expansion, stride, stage.squeeze, stage.activation))
                 c_in = width
         return result
 
+    def image_shape(self, arch: Sequence[int] | Archs) -> tuple[int, int, int]:
+        """Channels, height and width at the resolution of the architecture."""
+        side = self.values(arch)["resolution"]
+        return (self.input_shape[0], side, side)
+
     def network(self, arch: Sequence[int] | Archs) -> Network:
         """Batch-norm is folded into the convolutions, as every exporter and runtime does."""
-        net = NetworkBuilder(
-            f"{self.name}-{'.'.join(map(str, np.asarray(arch).ravel().tolist()))}", {"input": Tensor((1, *self.input_shape))}
-        )
-        x = net.activation("stem/relu", net.conv("stem/conv", "input", self.stem, 3, 2))
+        name = f"{self.name}-{'.'.join(map(str, np.asarray(arch).ravel().tolist()))}"
+        net = NetworkBuilder(name, {"input": Tensor((1, *self.image_shape(arch)))})
+        x = _activation(net, "stem", net.conv("stem/conv", "input", self.stem, 3, 2), self.activation)
         for block in self.blocks(arch):
-            p, y = block.name, x
-            if block.expands:
-                y = net.activation(f"{p}/expand.relu", net.conv(f"{p}/expand", y, block.hidden, 1))
-            y = net.activation(f"{p}/depthwise.relu", net.conv(f"{p}/depthwise", y, block.hidden, block.kernel, block.stride, block.hidden))
-            y = net.conv(f"{p}/project", y, block.c_out, 1)
-            x = net.add(f"{p}/add", x, y) if block.residual else y
-        x = net.activation("head/relu", net.conv("head/conv", x, self.head, 1))
-        x = net.flatten("head/flatten", net.global_pool("head/pool", x))
-        return net.build(net.linear("head/classifier", x, self.classes))
+            x = _block(net, block, x)
+        x = net.global_pool("head/pool", _activation(net, "head", net.conv("head/conv", x, self.head, 1), self.activation))
+        if self.mix:
+            weight = {"weight": Tensor((self.mix, self.head, 1, 1), constant=True)}
+            x = net.node("Conv", "head/mix", (x,), (1, self.mix, 1, 1), weight, kernel_shape=(1, 1))
+            x = _activation(net, "head/mix", x, self.activation)
+        return net.build(net.linear("head/classifier", net.flatten("head/flatten", x), self.classes))
 
     def supernet(self) -> Any:
         """The elastic super-network of this space. Imports torch."""
@@ -162,15 +170,37 @@ class MobileNetSpace(SearchSpace):
     def spec(self) -> dict[str, Any]:
         """The constructor's arguments as JSON, with the name of the kind."""
         return {
-            "kind": self.name, "stages": [asdict(stage) for stage in self.stages], "classes": self.classes,
+            "kind": self.kind, "name": self.name, "stages": [asdict(stage) for stage in self.stages], "classes": self.classes,
             "channels": self.input_shape[0], "resolution": self.input_shape[1], "stem": self.stem, "head": self.head,
+            "mix": self.mix, "activation": self.activation, "resolutions": list(self.resolutions),
         }  # fmt: skip
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> MobileNetSpace:
         """The inverse of `spec`."""
-        stages = [
-            Stage(tuple(s["widths"]), tuple(s["depths"]), tuple(s["kernels"]), tuple(s["expansions"]), int(s["stride"]))
-            for s in spec["stages"]
-        ]
-        return cls(stages, int(spec["classes"]), int(spec["channels"]), int(spec["resolution"]), int(spec["stem"]), int(spec["head"]))
+        return cls(
+            [Stage.from_json(stage) for stage in spec["stages"]], int(spec["classes"]), int(spec["channels"]), int(spec["resolution"]),
+            int(spec["stem"]), int(spec["head"]), mix=int(spec.get("mix", 0)), activation=str(spec.get("activation", "Relu")),
+            resolutions=tuple(map(int, spec.get("resolutions", ()))), name=str(spec.get("name", cls.kind)),
+        )  # fmt: skip
+
+
+def _activation(net: NetworkBuilder, scope: str, x: str, kind: str) -> str:
+    return net.activation(f"{scope}/{kind.lower()}" if "/" not in scope else f"{scope}.{kind.lower()}", x, kind)
+
+
+def _block(net: NetworkBuilder, block: Block, x: str) -> str:
+    """Expand, depthwise, squeeze-excite where there is one, project; the input is added where shapes allow."""
+    p, y = block.name, x
+    if block.expands:
+        y = _activation(net, f"{p}/expand", net.conv(f"{p}/expand", y, block.hidden, 1), block.activation)
+    y = net.conv(f"{p}/depthwise", y, block.hidden, block.kernel, block.stride, block.hidden)
+    y = _activation(net, f"{p}/depthwise", y, block.activation)
+    if block.squeeze:
+        gate = net.conv(f"{p}/squeeze.reduce", net.global_pool(f"{p}/squeeze.pool", y), block.squeezed, 1)
+        gate = net.conv(f"{p}/squeeze.expand", net.activation(f"{p}/squeeze.relu", gate), block.hidden, 1)
+        shape = net.values[gate].shape
+        gate = net.node("HardSigmoid", f"{p}/squeeze.hardsigmoid", (gate,), shape, alpha=1 / 6)
+        y = net.node("Mul", f"{p}/squeeze.scale", (y, gate), net.values[y].shape)
+    y = net.conv(f"{p}/project", y, block.c_out, 1)
+    return net.add(f"{p}/add", x, y) if block.residual else y

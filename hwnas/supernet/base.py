@@ -15,6 +15,7 @@ from torch import nn
 from device_profiles.errors import InputError
 from hwnas.data import Dataset
 from hwnas.spaces.base import Archs, SearchSpace
+from hwnas.supernet.resize import resized
 
 Architecture = tuple[int, ...]
 
@@ -26,15 +27,16 @@ class UncalibratedError(InputError):
 class SubNet(nn.Module):
     """A stand-alone sub-net: plain torch layers in `network`, its `architecture`, and whether its statistics are `calibrated`.
 
-    Takes pixels of 0..1, `(n, c, h, w)`, and returns logits `(n, classes)`.
+    Takes pixels of 0..1, `(n, c, h, w)`, and returns logits `(n, classes)`. Images of another size than `side` are resized first; those of
+    that size go straight into the network.
     """
 
-    def __init__(self, network: nn.Module, architecture: Architecture, calibrated: bool) -> None:
+    def __init__(self, network: nn.Module, architecture: Architecture, calibrated: bool, side: int) -> None:
         super().__init__()
-        self.network, self.architecture, self.calibrated = network, architecture, calibrated
+        self.network, self.architecture, self.calibrated, self.side = network, architecture, calibrated, side
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.network(images)
+        result: torch.Tensor = self.network(resized(images, self.side))
         return result
 
 
@@ -131,7 +133,7 @@ class Supernet(nn.Module):
             for module in network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.reset_running_stats()
-        return SubNet(network, architecture, calibrated).train(self.training)
+        return SubNet(network, architecture, calibrated, self.space.image_shape(architecture)[1]).train(self.training)
 
     def _weights_version(self) -> tuple[int, ...]:
         """Changes with every change in place of any weight, so that no training step can keep a calibration alive."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +38,13 @@ def run_cli(*arguments: object) -> tuple[int, str, str]:
     finally:
         sys.argv = before
     return int(stop.value.code or 0), out.getvalue(), err.getvalue()
+
+
+@pytest.fixture(scope="session")
+def tiny_space() -> Callable[[str], Any]:
+    """`tiny_space(name)`: that named space, small enough for a battery."""
+    found: Callable[[str], Any] = runpy.run_path(str(Path(__file__).parent / "tiny_spaces.py"))["tiny"]
+    return found
 
 
 @pytest.fixture(scope="session")
