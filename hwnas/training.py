@@ -13,6 +13,7 @@ from hwnas.spaces.base import SearchSpace
 
 if TYPE_CHECKING:
     from hwnas.supernet import Supernet
+    from hwnas.supernet.strategies import Strategy
 
 
 def as_share(update: Callable[[float, str], None]) -> Callable[[int, int, Mapping[str, float]], None]:
@@ -25,7 +26,12 @@ def as_share(update: Callable[[float, str], None]) -> Callable[[int, int, Mappin
 
 
 def train(
-    space: SearchSpace, data: str | os.PathLike[str] | Dataset, *, strategy: str = "sandwich", out: str | os.PathLike[str], **options: Any
+    space: SearchSpace,
+    data: str | os.PathLike[str] | Dataset,
+    *,
+    strategy: str | Strategy = "sandwich",
+    out: str | os.PathLike[str],
+    **options: Any,
 ) -> Supernet:
     """Trains the super-network of `space` and keeps its checkpoints in the folder `out`.
 

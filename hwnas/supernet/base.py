@@ -72,6 +72,17 @@ class Supernet(nn.Module):
     def build(self) -> nn.Module:
         """The selected sub-net as plain torch layers with copies of its weights and batch-norm statistics."""
 
+    def forward_each(self, images: torch.Tensor, archs: Archs) -> torch.Tensor:
+        """Logits `(n, classes)` of images `(n, c, h, w)`, each by the sub-net of its own row of canonical `archs` `(n, n_choices)`.
+
+        For training: batch-norm uses the statistics of this batch, of every channel over the images that have it. A super-network whose
+        layers can be masked overrides this; raises InputError otherwise.
+        """
+        raise InputError(
+            f"the super-network of {self.space.name} cannot run a sub-net per image: its layers have no masks; "
+            "choose another strategy, such as sandwich"
+        )
+
     @property
     def active(self) -> Architecture:
         """The canonical architecture of the active sub-net; the largest one at first."""

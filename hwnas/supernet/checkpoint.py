@@ -20,13 +20,14 @@ from safetensors.torch import save as to_bytes
 from device_profiles.errors import DeviceError, InputError
 from hwnas.spaces import from_spec
 from hwnas.supernet.base import Supernet
+from hwnas.supernet.strategies import make
 
 #: The file in a training's folder.
 FILE = "supernet.safetensors"
 #: Raised when the meaning of the file changes.
 FORMAT = 1
-#: Before the names of tensors: weights, the optimiser's momentum, what the strategy learned.
-WEIGHT, MOMENTUM, STRATEGY = "weight/", "momentum/", "strategy/"
+#: Before the names of tensors: weights, their average where there is one, the optimiser's state, what the strategy learned.
+WEIGHT, AVERAGE, OPTIMISER, STRATEGY = "weight/", "average/", "optimiser/", "strategy/"
 
 # safetensors keeps its header entries in random order, so everything is in one entry: equal contents are equal bytes.
 _ENTRY = "hwnas"
@@ -61,30 +62,42 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], dict[st
 def load(path: str | os.PathLike[str]) -> tuple[Supernet, dict[str, Any]]:
     """The super-network of a checkpoint (a file or the folder of a training), in eval mode, with the checkpoint's metadata.
 
-    Its largest sub-net is active and not calibrated. Raises InputError when the file is damaged or belongs to a space that is not here.
+    It has the averaged weights where the training averaged them; its largest sub-net is active and not calibrated.
+    Raises InputError when the file is damaged or belongs to a space that is not here.
     """
     tensors, metadata = read(path)
     try:
-        supernet = from_spec(metadata["space"]).supernet()
+        space, trained = from_spec(metadata["space"]), metadata.get("strategy")
+        supernet = space.supernet() if trained is None else make(trained["name"], trained["options"]).supernet(space)
     except (KeyError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(f"{path}: the checkpoint does not describe a search space ({type(error).__name__}: {error})") from error
     assert isinstance(supernet, Supernet)
-    load_weights(supernet, tensors, path)
+    load_weights(supernet, part(tensors, AVERAGE) or part(tensors, WEIGHT), path)
     supernet.eval()
     return supernet, metadata
 
 
-def load_weights(supernet: Supernet, tensors: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
-    """Copies the weights of a checkpoint into the super-network. Raises InputError when names, shapes or values do not fit."""
-    weights = part(tensors, WEIGHT)
-    wanted = {name: tuple(tensor.shape) for name, tensor in supernet.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if found != wanted:
-        odd = next(name for name in sorted({**wanted, **found}) if wanted.get(name) != found.get(name))
-        raise InputError(f"{path}: weight {odd} has shape {found.get(odd)}, this super-network needs {wanted.get(odd)}")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+def weights(supernet: Supernet) -> dict[str, torch.Tensor]:
+    """The weights of a super-network by name, each once: where modules are shared, the first of their names."""
+    found: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in supernet.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            found[name] = tensor.detach()
+    return found
+
+
+def load_weights(supernet: Supernet, found: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Copies weights by name into the super-network. Raises InputError when names, shapes or values do not fit."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in weights(supernet).items()}
+    given = {name: tuple(tensor.shape) for name, tensor in found.items()}
+    if given != wanted:
+        odd = next(name for name in sorted({**wanted, **given}) if wanted.get(name) != given.get(name))
+        raise InputError(f"{path}: weight {odd} has shape {given.get(odd)}, this super-network needs {wanted.get(odd)}")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in found.values()):
         raise InputError(f"{path}: the weights contain NaN or infinite values")
-    supernet.load_state_dict(weights)
+    supernet.load_state_dict(found, strict=False)  # names are checked above; strict would miss the second names of shared modules
 
 
 def part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

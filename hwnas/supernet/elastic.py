@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from device_profiles.errors import InputError
+from hwnas.supernet.processes import batch_norm
 
 
 class ElasticConv2d(nn.Module):
@@ -121,7 +122,7 @@ class ElasticBatchNorm2d(nn.Module):
         if self.collecting:
             return self._collect(x, weight, bias)
         if self.training:
-            return F.batch_norm(x, None, None, weight, bias, True, 0.0, self.eps)
+            return batch_norm(x, weight, bias, self.eps)
         return F.batch_norm(x, self.mean[:n], self.variance[:n], weight, bias, False, 0.0, self.eps)
 
     def _collect(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

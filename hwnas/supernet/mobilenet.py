@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from hwnas.spaces.base import Archs
 from hwnas.spaces.mobilenet import MobileNetSpace
 from hwnas.spaces.mobilenet_blocks import Block, round_channels
 from hwnas.supernet.base import Architecture, Supernet
@@ -178,6 +179,12 @@ class MobileNetSupernet(Supernet):
         if self.mix is not None:
             x = _IN_PLACE[self.space.activation](self.mix(x))
         return self.classifier(x.flatten(1))  # type: ignore[no-any-return]
+
+    def forward_each(self, images: torch.Tensor, archs: Archs) -> torch.Tensor:
+        """Logits `(n, classes)`, each image by a sub-net of its own, in one pass."""
+        from hwnas.supernet.per_image import forward_each
+
+        return forward_each(self, images, archs)
 
     def build(self) -> nn.Module:
         """Plain layers: stem, blocks, head, pooling, classifier."""

@@ -1,4 +1,4 @@
-"""Mini-batches: every image once, moved a little."""
+"""Mini-batches: every image once, augmented in batches."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.data import Dataset
-from hwnas.supernet.batches import batches, batches_per_epoch, shifted
+from hwnas.supernet.batches import Feed, Moves, batches_per_epoch, held_out_rows, shifted, without_square
+from hwnas.supernet.recipe import Recipe
+
+CPU = torch.device("cpu")
 
 
 def test_an_epoch_has_every_image_once_in_an_order_of_the_generator(digits: Dataset) -> None:
-    def epoch(seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        return list(batches(digits.train, 100, np.random.default_rng(seed)))
-
-    first, again, other = epoch(0), epoch(0), epoch(1)
-    assert len(first) == batches_per_epoch(len(digits.train), 100) == 10
+    feed = Feed(digits.train, Recipe(batch_size=100, shift=0), CPU)
+    first, again, other = (list(feed.epoch(np.random.default_rng(seed))) for seed in (0, 0, 1))
+    assert len(first) == batches_per_epoch(len(digits.train), 100) == feed.batches == 10
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0][0], other[0][0])
-    images = np.rint(torch.cat([x for x, _ in first]).numpy() * 255).astype(np.uint8)
-    pairs = sorted((image.tobytes(), int(label)) for image, label in zip(images, torch.cat([y for _, y in first]), strict=True))
+    assert all(len(labels) == size for _, labels, size in first)
+    images = np.rint(torch.cat([x for x, _, _ in first]).numpy() * 255).astype(np.uint8)
+    pairs = sorted((image.tobytes(), int(label)) for image, label in zip(images, torch.cat([y for _, y, _ in first]), strict=True))
     assert pairs == sorted((image.tobytes(), int(label)) for image, label in zip(digits.train.images, digits.train.labels, strict=True))
 
 
@@ -31,13 +33,49 @@ def test_no_batch_is_small(images: int, size: int) -> None:
     assert max(sizes) < 2 * size or images < size
 
 
+def dots(n: int) -> torch.Tensor:
+    images = torch.zeros(n, 2, 5, 5, dtype=torch.uint8)
+    images[:, :, 2, 1] = (torch.arange(n) % 255 + 1).to(torch.uint8)[:, None]
+    return images
+
+
 def test_shifts_move_whole_images_and_fill_with_zeros() -> None:
-    images = np.zeros((300, 2, 5, 5), np.uint8)
-    images[:, :, 2, 2] = np.arange(1, 301)[:, None] % 255 + 1
-    moved = shifted(images, 2, np.random.default_rng(0))
+    images = dots(300)
+    offsets = torch.from_numpy(np.random.default_rng(0).integers(0, 5, (2, 300)))
+    moved = shifted(images[..., :].clone(), 2, offsets)
+    places = {(int(y), int(x)) for _, y, x in (moved[:, 0] > 0).nonzero()}
     assert moved.shape == images.shape
-    assert np.array_equal(moved.max((2, 3)), images.max((2, 3)))
-    assert np.array_equal((moved > 0).sum((1, 2, 3)), np.full(300, 2))
-    places = {(int(y), int(x)) for y, x in zip(*np.nonzero(moved[:, 0].max(0)), strict=True)}
-    assert len(places) == 25  # every offset of -2..2 in both directions occurs
-    assert np.array_equal(shifted(images, 0, np.random.default_rng(0)), images)
+    assert torch.equal(shifted(images, 2, torch.full((2, 300), 2)), images)
+    assert {y for y, _ in places} == {0, 1, 2, 3, 4}
+    assert int((moved > 0).sum(dim=(1, 2, 3)).max()) == 2
+
+
+def test_every_augmentation_is_drawn_for_each_image_and_the_parts_of_a_batch_are_those_of_the_whole() -> None:
+    images, recipe = dots(200), Recipe(shift=1, flip=True, cutout=2)
+    whole = Moves(np.random.default_rng(1), 200, recipe, 5).apply(images, slice(0, 200))
+    moves = Moves(np.random.default_rng(1), 200, recipe, 5)
+    halves = torch.cat([moves.apply(images[:90], slice(0, 90)), moves.apply(images[90:], slice(90, 200))])
+    assert torch.equal(whole, halves)
+    plain = Moves(np.random.default_rng(1), 200, Recipe(shift=0), 5).apply(images, slice(0, 200))
+    assert torch.equal(plain, images)
+    mirrored = Moves(np.random.default_rng(1), 200, Recipe(shift=0, flip=True), 5).apply(images, slice(0, 200))
+    columns = (mirrored[:, 0, 2] > 0).to(torch.int64).argmax(dim=1)
+    assert set(columns.tolist()) == {1, 3}
+    assert 60 < int((columns == 3).sum()) < 140
+
+
+@given(st.integers(1, 6), st.integers(-3, 6), st.integers(-3, 6))
+def test_a_square_is_cut_out_even_at_the_border(side: int, top: int, left: int) -> None:
+    cut = without_square(torch.ones(1, 1, 5, 5, dtype=torch.uint8), side, torch.tensor([[top], [left]]))
+    expected = np.ones((5, 5))
+    expected[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
+    assert np.array_equal(cut[0, 0].numpy(), expected)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.1, 0.25, 0.5]))
+def test_a_share_of_every_class_is_held_out(seed: int, share: float) -> None:
+    labels = np.random.default_rng(seed).integers(0, 3, 200)
+    rows, kept = held_out_rows(labels, share)
+    assert sorted([*rows.tolist(), *kept.tolist()]) == list(range(200))
+    assert np.abs(np.bincount(labels[kept], minlength=3) - share * np.bincount(labels, minlength=3)).max() <= 1
+    assert len(held_out_rows(labels, 0.0)[1]) == 0

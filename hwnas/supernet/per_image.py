@@ -1,0 +1,144 @@
+"""A batch through a MobileNet super-network in one pass, every image by a sub-net of its own.
+
+Width and expansion are masks: channels that an image does not have are zero, which is what a narrower layer computes. Images with the same
+kernel go through the depthwise convolution together, and images without a block pass it by, so that neither costs more than in a sub-net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from hwnas.spaces.base import Archs
+
+if TYPE_CHECKING:
+    from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d
+    from hwnas.supernet.mobilenet import ElasticBottleneck, MobileNetSupernet
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """One block for every image that has it, all `(n,)`; `width` is the number of channels that the block's output tensor has."""
+
+    c_in: Ints
+    c_out: Ints
+    kernel: Ints
+    expansion: Ints
+    stride: int
+    width: int
+
+    @property
+    def hidden(self) -> Ints:
+        """Channels of the depthwise convolution."""
+        return self.c_in * self.expansion
+
+    @property
+    def residual(self) -> Ints:
+        """1 where the input is added to the output."""
+        return np.where(self.c_in == self.c_out, int(self.stride == 1), 0)
+
+    def rows(self, which: Ints) -> Shapes:
+        """The same for some of the images."""
+        return Shapes(self.c_in[which], self.c_out[which], self.kernel[which], self.expansion[which], self.stride, self.width)
+
+
+def forward_each(net: MobileNetSupernet, images: torch.Tensor, archs: Archs) -> torch.Tensor:
+    """Logits `(n, classes)` of pixels 0..1 `(n, c, h, w)`; row i of `archs` is the sub-net of image i."""
+    space = net.space
+    column = {choice.name: np.array(choice.values)[archs[:, i]] for i, choice in enumerate(space.choices)}
+    x, c_in = net.stem(images), np.full(len(archs), space.stem)
+    for s, stage in enumerate(space.stages, 1):
+        c_out, depth = column[f"stage{s}.width"], column[f"stage{s}.depth"]
+        for b in range(1, stage.max_depth + 1):
+            name = f"stage{s}.block{b}"
+            shapes = Shapes(
+                c_in, c_out, column[f"{name}.kernel"], column[f"{name}.expansion"], stage.stride if b == 1 else 1, int(c_out.max())
+            )  # fmt: skip
+            x = _some(x, np.flatnonzero(b <= depth), partial(_block, net._block(name.replace(".", "_")), shapes))
+            c_in = c_out
+    x = F.relu_(_normalised(_conv(net.head.conv, x, space.head), net.head.norm, None))
+    logits: torch.Tensor = net.classifier(F.adaptive_avg_pool2d(x, 1).flatten(1))
+    return logits
+
+
+def _some(x: torch.Tensor, rows: Ints, function: Callable[[torch.Tensor, Ints], torch.Tensor]) -> torch.Tensor:
+    """`function` of the images in `rows`, the others as they are; the function keeps the shape unless it gets all images."""
+    if len(rows) == len(x):
+        return function(x, rows)
+    if not len(rows):
+        return x
+    index = torch.from_numpy(rows).to(x.device)
+    return x.index_copy(0, index, function(x[index], rows))
+
+
+def _block(block: ElasticBottleneck, everyone: Shapes, x: torch.Tensor, having: Ints) -> torch.Tensor:
+    shapes = everyone.rows(having)
+    hidden = int(shapes.hidden.max())
+    inside = _mask(shapes.hidden, hidden, x)
+    y = _some(_channels(x, hidden), np.flatnonzero(shapes.expansion > 1), lambda _part, rows: _expanded(block, x, inside, rows))
+    y = F.relu(_normalised(_by_kernel(block.depthwise.conv, y, shapes.kernel), block.depthwise.norm, inside))
+    y = _normalised(_conv(block.project.conv, y, shapes.width), block.project.norm, _mask(shapes.c_out, shapes.width, x))
+    if shapes.stride > 1:
+        return y
+    return torch.addcmul(y, _channels(x, shapes.width), torch.from_numpy(shapes.residual).to(x)[:, None, None, None])
+
+
+def _expanded(block: ElasticBottleneck, x: torch.Tensor, inside: torch.Tensor, rows: Ints) -> torch.Tensor:
+    if len(rows) < len(x):
+        index = torch.from_numpy(rows).to(x.device)
+        x, inside = x[index], inside[index]
+    return F.relu(_normalised(_conv(block.expand.conv, x, inside.shape[1]), block.expand.norm, inside))
+
+
+def _by_kernel(conv: ElasticConv2d, x: torch.Tensor, kernels: Ints) -> torch.Tensor:
+    """A depthwise convolution in which every image has a kernel size of its own."""
+    sizes = np.unique(kernels)
+    if len(sizes) == 1:
+        return _depthwise(conv, x, int(sizes[0]))
+    order = [np.flatnonzero(kernels == size) for size in sizes]
+    parts = [_depthwise(conv, x[torch.from_numpy(rows).to(x.device)], int(size)) for size, rows in zip(sizes, order, strict=True)]
+    return torch.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order))).to(x.device)]
+
+
+def _depthwise(conv: ElasticConv2d, x: torch.Tensor, kernel: int) -> torch.Tensor:
+    conv.select(x.shape[1], x.shape[1], kernel)
+    y: torch.Tensor = conv(x)
+    return y
+
+
+def _conv(conv: ElasticConv2d, x: torch.Tensor, c_out: int) -> torch.Tensor:
+    conv.select(x.shape[1], c_out, conv.weight.shape[-1])
+    y: torch.Tensor = conv(x)
+    return y
+
+
+def _channels(x: torch.Tensor, number: int) -> torch.Tensor:
+    """The first channels, zeros where there are fewer."""
+    return x[:, :number] if x.shape[1] >= number else F.pad(x, (0, 0, 0, 0, 0, number - x.shape[1]))
+
+
+def _mask(numbers: Ints, channels: int, like: torch.Tensor) -> torch.Tensor:
+    """1 for the first `numbers[i]` channels of image i, else 0: `(n, channels, 1, 1)`."""
+    return torch.from_numpy(np.arange(channels) < numbers[:, None]).to(like)[:, :, None, None]
+
+
+def _normalised(x: torch.Tensor, norm: ElasticBatchNorm2d, mask: torch.Tensor | None) -> torch.Tensor:
+    """Batch-norm by the statistics of every channel over the images that have it; the channels that an image does not have become 0."""
+    n, channels = x.shape[:2]
+    x = x if mask is None else x * mask
+    has = x.new_full((channels,), float(n)) if mask is None else mask.sum(dim=(0, 2, 3))
+    variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)  # over all images; zeros where there is no channel
+    share = n / has.float().clamp(min=1)
+    mean, square = mean * share, (variance + mean.square()) * share
+    scale = norm.weight[:channels] * torch.rsqrt((square - mean.square()).clamp(min=0) + norm.eps)
+    shift = (norm.bias[:channels] - mean * scale)[None, :, None, None]
+    return torch.addcmul((shift if mask is None else shift * mask).to(x), x, scale.to(x)[None, :, None, None])
