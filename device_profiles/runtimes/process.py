@@ -33,7 +33,7 @@ _HEADER = struct.Struct(">II")
 
 #: Seconds that a request with a model may take at least where a compiler or converter runs.
 _COMPILE_S = 600.0
-_COMPILED = frozenset({"torch-compiled", "ncnn"})
+_PATIENT = COMPILING | {"ncnn"}
 
 
 class RuntimeFailure(DeviceError):
@@ -57,7 +57,6 @@ class RuntimeProcess:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._reference: RuntimeProcess | None = None
         self._right: set[bytes] = set()
-        self._patience_s = _COMPILE_S if runtime in _COMPILED else 0.0
 
     def __enter__(self) -> RuntimeProcess:
         return self
@@ -117,7 +116,7 @@ class RuntimeProcess:
     @property
     def _patience_s(self) -> float:
         """Seconds that loading may take at least."""
-        return _COMPILE_S if self.runtime in COMPILING else 0.0
+        return _COMPILE_S if self.runtime in _PATIENT else 0.0
 
     def _compare(self, handle: int, model: bytes) -> None:
         digest = hashlib.sha256(model).digest()
