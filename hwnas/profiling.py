@@ -78,7 +78,7 @@ def plan_atlas(runtime: RuntimeProcess, seed: int = 0, rounds: int = ATLAS_ROUND
             progress((index + 1) / total, f"asking the runtime what it executes, {index + 1} of {total} networks")
     if not networks:
         raise DeviceError(f"{runtime.runtime} runs none of the networks of the atlas")
-    return make_plan([network.executed for network in networks], networks[:WHOLE_NETWORKS])
+    return make_plan([network.executed for network in networks], spread(networks, WHOLE_NETWORKS))
 
 
 def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:

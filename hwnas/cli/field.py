@@ -40,16 +40,25 @@ def kit(
     say(f"next: copy it to the device, and there: python3 {out.name} --out P.jsonl --budget 10m")
 
 
+def refuse_both(space: str | None, files: Sequence[Path] | None) -> None:
+    """Raises InputError when a space and files are given."""
+    if space is not None and files:
+        raise InputError(
+            "give either --space NAME or --onnx FILE (several times where wanted); neither measures what any network may execute"
+        )
+
+
 def shipped(
     space: str | None, files: Sequence[Path], resolution: int, channels: int, classes: int, seed: int
 ) -> tuple[list[Shipped], int | None]:
-    """The models to measure elsewhere, and how many of them whole (None for all). Raises InputError unless there is a space or files."""
+    """The models to measure elsewhere, and how many of them whole (None for all). Raises InputError when there are a space and files."""
     from hwnas import profiling, shipping, spaces
 
-    if (space is None) == (not files):
-        raise InputError("say what to measure: either --space NAME or --onnx FILE (which may be given several times)")
-    if space is None:
+    refuse_both(space, files)
+    if files:
         return shipping.file_models(files), None
+    if space is None:
+        return shipping.atlas_models(seed), profiling.WHOLE_NETWORKS
     chosen = spaces.load(space, classes=classes, resolution=resolution, channels=channels)
     return shipping.space_models(chosen, seed), profiling.WHOLE_NETWORKS
 

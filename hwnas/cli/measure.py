@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from device_profiles.errors import InputError
 from hwnas.cli import field
 from hwnas.cli.listing import Json
 from hwnas.cli.show import bar, emit, need, say, seconds
@@ -38,15 +37,17 @@ def profile(
     ssh_config: Annotated[Path | None, typer.Option(help="For --host: a file in place of ~/.ssh/config.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure this device: every operator that the networks execute, and some of the networks whole."""
+    """Measure this device: every operator that the networks execute, and some of the networks whole.
+
+    With neither --space nor --onnx: random networks of many families, so that any network can be priced; give that --budget 10m or more.
+    """
     from device_profiles.energy import check_wanted, choose
     from device_profiles.errors import unknown
     from device_profiles.profile import DeviceProfile
     from device_profiles.runtimes import RUNTIMES, RuntimeProcess
     from hwnas import profiling, spaces
 
-    if (space is None) == (not onnx):
-        raise InputError("say what to measure: either --space NAME or --onnx FILE (which may be given several times)")
+    field.refuse_both(space, onnx)
     if runtime not in RUNTIMES:
         raise unknown("runtime", runtime, RUNTIMES)
     if host:
@@ -61,7 +62,10 @@ def profile(
     with RuntimeProcess(runtime, threads) as process:
         meter = choose(energy, str(process.fingerprint()["provider"]))
         with bar("planning") as update:
-            plan = profiling.plan_space(chosen, process, seed, update) if chosen else profiling.plan_files(onnx or [], process)
+            if chosen is not None:
+                plan = profiling.plan_space(chosen, process, seed, update)
+            else:
+                plan = profiling.plan_files(onnx, process) if onnx else profiling.plan_atlas(process, seed, progress=update)
         with bar("measuring") as update:
             told = partial(typer.echo, err=True)
             outcome = profiling.profile(plan, out, process, budget_s=budget_s, progress=update, notice=told, meter=meter)

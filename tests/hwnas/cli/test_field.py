@@ -51,7 +51,7 @@ def test_kit_of_a_space_and_of_files(cli: Any, model: Path, tmp_path: Path) -> N
         (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--energy", "rapll"], 2, "did you mean 'rapl'"),
         (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--energy", "log:none.csv"], 3, "none.csv cannot be read"),
         (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--host", "a", "--energy", "log:m.csv"], 2, "whole path"),
-        (["profile", "--out", "p.jsonl", "--host", "a"], 2, "either --space NAME or --onnx FILE"),
+        (["profile", "--out", "p.jsonl", "--host", "a", "--space", "s", "--onnx", "f"], 2, "either --space NAME or --onnx FILE"),
     ],
 )
 def test_wrong_input_is_one_line(

@@ -124,7 +124,9 @@ def test_spec_rebuilds_the_space(space: SearchSpace) -> None:
 def test_size_is_exact() -> None:
     space = tiny()
     every = np.array(list(itertools.product(*(range(n) for n in space.cardinalities))))
-    assert len(np.unique(space.canonical(every), axis=0)) == space.size == 2 * (4 + 16) * 2  # a width, depth or kernel of one value is no choice
+    assert (
+        len(np.unique(space.canonical(every), axis=0)) == space.size == 2 * (4 + 16) * 2
+    )  # a width, depth or kernel of one value is no choice
 
 
 @pytest.mark.parametrize(
