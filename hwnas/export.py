@@ -30,6 +30,7 @@ from hwnas.supernet.base import SubNet, Supernet, UncalibratedError
 from hwnas.supernet.calibration import calibrate, calibration_images
 from hwnas.supernet.checkpoint import write_atomically
 from hwnas.supernet.fold import fold_batch_norm
+from hwnas.supernet.resize import resized
 from hwnas.torch_tools import to_input
 
 #: What torch writes without converting.
@@ -91,13 +92,14 @@ def export_subnet(subnet: SubNet, path: str | os.PathLike[str], *, space: Search
         raise InputError(f"cannot write {target}: it is a folder; give the path of an .onnx file")
     images = dataset.validation.images[:PROOF_IMAGES]
     with torch.inference_mode():
-        expected = subnet.eval()(to_input(images)).numpy()
-    model = to_onnx(subnet, space.input_shape)
+        pixels = resized(to_input(images), subnet.side)  # the file takes images of the architecture's own resolution
+        expected = subnet.eval()(pixels).numpy()
+    model = to_onnx(subnet, space.image_shape(subnet.architecture))
     _adopt_names(model, space.network(subnet.architecture))
     metadata = _metadata(subnet, space, dataset)
     onnx.helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in metadata.items()})
     content = model.SerializeToString(deterministic=True)
-    difference = largest_difference(content, images, expected)
+    difference = largest_difference(content, pixels.numpy(), expected)
     if not difference < TOLERANCE:  # also catches NaN
         raise DeviceError(
             f"{target} was not written: onnxruntime and torch differ by {difference:.2g} on {len(images)} images, allowed is {TOLERANCE:g}"
@@ -129,8 +131,8 @@ def to_onnx(subnet: SubNet, input_shape: tuple[int, int, int]) -> onnx.ModelProt
     return model
 
 
-def largest_difference(model: bytes, images: Images, expected: npt.NDArray[np.float32]) -> float:
-    """The largest absolute difference between onnxruntime's outputs for `images` (uint8) and `expected`, `(n, classes)`.
+def largest_difference(model: bytes, images: Images | npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    """The largest absolute difference between onnxruntime's outputs for `images` (uint8, or pixels 0..1) and `expected`, `(n, classes)`.
 
     NaN when either has NaN. Raises DeviceError when onnxruntime refuses the model.
     """
@@ -141,7 +143,8 @@ def largest_difference(model: bytes, images: Images, expected: npt.NDArray[np.fl
     options.intra_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        found = [session.run(["logits"], {"input": image[None].astype(np.float32) / 255})[0] for image in images]
+        pixels = images if images.dtype == np.float32 else images.astype(np.float32) / 255
+        found = [session.run(["logits"], {"input": image[None]})[0] for image in pixels]
     except Exception as error:  # onnxruntime's errors have no common base of their own
         raise DeviceError(f"onnxruntime cannot run the exported model: {str(error).splitlines()[0]}") from error
     return float(np.abs(np.concatenate(found) - expected).max())
@@ -209,7 +212,7 @@ def _metadata(subnet: SubNet, space: SearchSpace, dataset: Dataset) -> dict[str,
     return {
         "classes": list(dataset.class_names),
         "preprocessing": {
-            "layout": "NCHW", "channels": dataset.channels, "resolution": dataset.resolution, "resize": "bilinear", "divide_by": 255,
+            "layout": "NCHW", "channels": dataset.channels, "resolution": subnet.side, "resize": "bilinear", "divide_by": 255,
         },
         "architecture": {"indices": list(subnet.architecture), "values": space.decode(subnet.architecture)},
         "space": space.spec(),

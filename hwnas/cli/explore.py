@@ -10,6 +10,7 @@ import typer
 
 from device_profiles.errors import InputError, unknown
 from hwnas.cli.listing import Json
+from hwnas.cli.own import Own, know
 from hwnas.cli.show import bar, emit, need, say
 
 
@@ -62,6 +63,7 @@ def search(
     evaluations: Annotated[int, typer.Option(min=1, help="Different architectures to evaluate.")] = 200,
     data: Annotated[str | None, typer.Option(help="The images, when they are not where they were at training.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn and recorded when not given.")] = None,
+    own: Own = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: Json = False,
 ) -> None:
@@ -74,6 +76,7 @@ def search(
     from hwnas.accuracy import load_accuracy
     from hwnas.finish import score_front
 
+    know(own)
     predictor = predictors.load(device)
     scorer = load_accuracy(supernet, data)
     known = {"accuracy": scorer, "latency_ms": predictor.latency_ms}

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hwnas.cli.listing import Json
+from hwnas.cli.own import Own, know
 from hwnas.cli.show import bar, emit, need, say, seconds
 
 RunFolder = Annotated[Path, typer.Argument(help="A folder that `hwnas search` wrote.")]
@@ -17,6 +18,7 @@ def verify(
     run: RunFolder,
     device: Annotated[Path | None, typer.Option(help="The predictor, when it is not where it was at the search.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 60s.")] = None,
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Re-measure the front on this device and say whether the predictions held (exit status 1 when they did not)."""
@@ -25,6 +27,7 @@ def verify(
     from hwnas.run import Run
     from hwnas.verify import verify as measure_again
 
+    know(own)
     opened = Run.open(run)
     with bar("measuring the front again") as update:
         verdict = measure_again(opened, device_of(opened, device), budget_s=seconds(budget), progress=update)
@@ -67,6 +70,7 @@ def export(
     pick: Annotated[
         str, typer.Option(help="`best`, `cheapest` (within one point of it), `knee`, `fastest`, or a number along the front.")
     ] = "knee",
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Write one architecture of the front as a stand-alone ONNX file, with proof that it computes the same."""
@@ -74,6 +78,7 @@ def export(
     from hwnas.finish import export_pick
     from hwnas.run import Run
 
+    know(own)
     written = export_pick(Run.open(run), pick, out)
     if json:
         emit(written.to_json())
@@ -84,12 +89,14 @@ def export(
 def report(
     run: RunFolder,
     out: Annotated[Path | None, typer.Option(help="The page; report.html in the run folder when not given.")] = None,
+    own: Own = None,
     json: Json = False,
 ) -> None:
     """Write the report of a run: one HTML page that opens offline."""
     need("plotly", "jinja2", extra="report")
     from hwnas.report import write_report
 
+    know(own)
     page = write_report(run, out)
     if json:
         emit({"report": str(page)})

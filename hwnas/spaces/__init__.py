@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from device_profiles.errors import InputError, unknown
-from hwnas.spaces.base import OWN, Choice, Part, SearchSpace
+from hwnas.spaces.base import Choice, Part, SearchSpace
 from hwnas.spaces.blueprint import Blueprint
 from hwnas.spaces.bypass import STAGES, BypassSpace
 from hwnas.spaces.drawn import DrawnSpace
@@ -16,7 +15,7 @@ from hwnas.spaces.mobilenet import ELASTIC, SMALL, MobileNetSpace
 from hwnas.spaces.mobilenet_blocks import Stage
 from hwnas.spaces.nasbench201 import NASBench201Space
 from hwnas.spaces.ofa import ofa_mobilenetv3
-from hwnas.spaces.own import is_own, load_own
+from hwnas.spaces.own import is_own, load_own, recall
 from hwnas.spaces.pnas import PNASSpace
 from hwnas.spaces.sharing import SharingSpace
 
@@ -46,7 +45,7 @@ SPACES: dict[str, Named] = {
         ),
     ),
     "ofa-mobilenetv3": Named(
-        "Once-for-All's MobileNetV3: 5 units of 2 to 4 blocks, kernels 3, 5, 7, expansions 3, 4, 6; reads and writes the published encoding",
+        "Once-for-All's MobileNetV3: 5 units of 2 to 4 blocks, kernels 3, 5, 7, expansions 3, 4, 6; knows the published encoding",
         ofa_mobilenetv3,
     ),
     "nasbench201": Named("NAS-Bench-201: one cell of 5 operators on 6 edges; reads and writes the published strings", NASBench201Space),
@@ -89,13 +88,7 @@ def from_spec(spec: dict[str, Any]) -> SearchSpace:
     """The space that wrote `spec`. A space of the user's own must have been loaded in this process: a file never makes code run."""
     kind = spec.get("kind")
     if kind == "own":
-        found = OWN.get(json.dumps(spec, sort_keys=True))
-        if found is None:
-            raise InputError(
-                f"the space {spec.get('name')!r} is somebody's own code, which is not loaded: name it with --space FILE.py:NAME, "
-                "or call hwnas.spaces.load('FILE.py:NAME') first"
-            )
-        return found
+        return recall(spec)
     if not isinstance(kind, str) or kind not in _KINDS:
         raise InputError(f"this space was made by code that is not here: {kind!r}; known: {', '.join(_KINDS)}")
     return _KINDS[kind](spec)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ Value = int | float | str
 
 #: Spaces of the user's own that this process has seen, by the text of their spec; only their code can build them.
 OWN: dict[str, SearchSpace] = {}
+#: Functions of the user's own that this process has seen, which make such spaces of `classes`, `resolution` and `channels`.
+MAKERS: list[Callable[..., Any]] = []
 
 
 @dataclass(frozen=True, slots=True)

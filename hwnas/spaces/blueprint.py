@@ -168,7 +168,7 @@ def _node(net: NetworkBuilder, layer: Layer, inputs: list[str]) -> str:
             return net.node("BatchNormalization", name, (x,), shape, weights)
         case "max_pool" | "avg_pool":
             kind = "MaxPool" if layer.kind == "max_pool" else "AveragePool"
-            return net.node(kind, name, (x,), shape, kernel_shape=layer.kernel, **_window(layer.start, layer.start, layer.stride))
+            return net.node(kind, name, (x,), shape, None, kernel_shape=layer.kernel, **_window(layer.start, layer.start, layer.stride))
         case "add":
             return net.add(name, *inputs)
         case "concat":
@@ -180,7 +180,7 @@ def _node(net: NetworkBuilder, layer: Layer, inputs: list[str]) -> str:
             pads = (0,) * 5 + (layer.shape[0] - net.values[x].shape[1], 0, 0)
             return net.node("Pad", name, (x,), shape, {"pads": _whole(pads)})
         case "zeros":
-            return net.node("Mul", name, (x,), shape, {"zero": Tensor((), constant=True, values=(0.0,))})
+            return net.node("Sub", name, (x, x), shape)
         case "global_pool":
             return net.flatten(name, net.global_pool(f"{name}.pool", x))
         case "linear":

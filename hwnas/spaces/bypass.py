@@ -34,9 +34,7 @@ class BypassStage:
 
 
 #: The stages of the named space.
-STAGES = tuple(
-    BypassStage(tuple(c * k for k in (1, 2, 3, 4)), (3, 5), 4, stride) for c, stride in ((8, 1), (16, 2), (32, 2))
-)
+STAGES = tuple(BypassStage(tuple(c * k for k in (1, 2, 3, 4)), (3, 5), 4, stride) for c, stride in ((8, 1), (16, 2), (32, 2)))
 
 
 class BypassSpace(DrawnSpace):
@@ -49,7 +47,9 @@ class BypassSpace(DrawnSpace):
 
     def __init__(self, stages: Sequence[BypassStage], classes: int, channels: int, resolution: int) -> None:
         if classes < 2 or channels < 1 or not stages or any(min(*s.filters, s.layers) < 1 for s in stages):
-            raise InputError(f"a bypass space needs classes >= 2, positive channels, and stages with filters and layers, got {classes}, {channels}")
+            raise InputError(
+                f"a bypass space needs classes >= 2, positive channels, and stages with filters and layers, got {classes}, {channels}"
+            )
         shrink = math.prod(stage.stride for stage in stages)
         if resolution < shrink:
             raise InputError(f"resolution {resolution} is too small: the strides of this space need at least {shrink}")

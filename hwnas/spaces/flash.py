@@ -61,7 +61,9 @@ class FlashSpace(DrawnSpace):
 
     def __init__(self, cells: Sequence[Cell], classes: int, channels: int, resolution: int) -> None:
         if classes < 2 or channels < 1 or not cells:
-            raise InputError(f"{self.name} needs classes >= 2, positive channels and at least one cell, got {classes}, {channels}, {len(cells)}")
+            raise InputError(
+                f"{self.name} needs classes >= 2, positive channels and at least one cell, got {classes}, {channels}, {len(cells)}"
+            )
         if resolution < 2 ** (len(cells) - 1):
             raise InputError(f"resolution {resolution} is too small: {len(cells)} cells need at least {2 ** (len(cells) - 1)}")
         self.cells, self.classes, self.input_shape = tuple(cells), classes, (channels, resolution, resolution)
@@ -195,5 +197,3 @@ def _nearest(draw: Blueprint, part: str, layers: Sequence[str], number: int) -> 
             break
         taken.append(draw.take(f"{part}/take{index}", layer, 0, share))
     return taken
-
-

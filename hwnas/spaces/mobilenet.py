@@ -84,7 +84,8 @@ class MobileNetSpace(SearchSpace):
     def _lay_out(self) -> None:
         """Choices and parts; every part depends on the resolution, a block also on its width and on the one before."""
         side = self._choose("resolution", self.resolutions)
-        parts, before = [Part("stem", side)], ()
+        parts: list[Part] = [Part("stem", side)]
+        before: tuple[int, ...] = ()
         for s, stage in enumerate(self.stages, 1):
             width, depth = self._choose(f"stage{s}.width", stage.widths), self._choose(f"stage{s}.depth", stage.depths)
             for b in range(1, stage.max_depth + 1):
@@ -122,7 +123,7 @@ class MobileNetSpace(SearchSpace):
     def size(self) -> int:
         """Exact: resolutions times, per stage, widths times the sum over depths of (kernels x expansions) ^ depth."""
         stages = (len(s.widths) * sum((len(s.kernels) * len(s.expansions)) ** d for d in s.depths) for s in self.stages)
-        return len(self.resolutions) * math.prod(stages)
+        return int(len(self.resolutions) * math.prod(stages))
 
     def values(self, arch: Sequence[int] | Archs) -> dict[str, int]:
         """What `decode` says, and what there is no choice about, by name."""

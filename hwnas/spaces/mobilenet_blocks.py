@@ -30,8 +30,10 @@ class Stage:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Stage:
         """The inverse of `dataclasses.asdict`; `squeeze` and `activation` may be missing."""
-        lists = (tuple(map(int, data[name])) for name in ("widths", "depths", "kernels", "expansions"))
-        return cls(*lists, int(data["stride"]), bool(data.get("squeeze", False)), str(data.get("activation", "Relu")))
+        widths, depths, kernels, expansions = (tuple(map(int, data[name])) for name in ("widths", "depths", "kernels", "expansions"))
+        return cls(
+            widths, depths, kernels, expansions, int(data["stride"]), bool(data.get("squeeze", False)), str(data.get("activation", "Relu"))
+        )
 
 
 @dataclass(frozen=True, slots=True)

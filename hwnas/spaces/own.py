@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from device_profiles.errors import InputError, unknown
-from hwnas.spaces.base import SearchSpace
+from hwnas.spaces.base import MAKERS, OWN, SearchSpace
 
 
 def is_own(name: str) -> bool:
@@ -22,20 +24,44 @@ def load_own(name: str, *, classes: int, resolution: int, channels: int) -> Sear
 
     The code is run: it is the user's own. Raises InputError that says what could not be found, or what the space lacks.
     """
+    found = know(name)
+    space = found if isinstance(found, SearchSpace) else found(classes=classes, resolution=resolution, channels=channels)
+    if not isinstance(space, SearchSpace):
+        raise InputError(f"{name} made a {type(space).__name__}, not a SearchSpace")
+    examine(space)
+    space.spec()
+    return space
+
+
+def know(name: str) -> Any:
+    """The space, or the function that makes it; from now on, checkpoints and runs of such spaces are understood in this process."""
     where, _, attribute = name.rpartition(":")
     module = _module(where)
     if not hasattr(module, attribute):
         raise unknown(f"name in {where}", attribute, [key for key in vars(module) if not key.startswith("_")])
     found = getattr(module, attribute)
-    if not isinstance(found, SearchSpace):
-        if not callable(found):
-            raise InputError(f"{name} is neither a SearchSpace nor a function that makes one, but {type(found).__name__}")
-        found = found(classes=classes, resolution=resolution, channels=channels)
-    if not isinstance(found, SearchSpace):
-        raise InputError(f"{name} made a {type(found).__name__}, not a SearchSpace")
-    examine(found)
-    found.spec()  # from now on, checkpoints and runs of this space are understood
+    if isinstance(found, SearchSpace):
+        found.spec()
+    elif callable(found):
+        if found not in MAKERS:
+            MAKERS.append(found)
+    else:
+        raise InputError(f"{name} is neither a SearchSpace nor a function that makes one, but {type(found).__name__}")
     return found
+
+
+def recall(spec: dict[str, Any]) -> SearchSpace:
+    """The space that wrote a spec of kind `own`. Raises InputError when its code was not loaded: a file never makes code run."""
+    text = json.dumps(spec, sort_keys=True)
+    for maker in MAKERS if text not in OWN else ():
+        channels, resolution, _ = spec["input_shape"]
+        maker(classes=spec["classes"], resolution=resolution, channels=channels).spec()
+    if text not in OWN:
+        raise InputError(
+            f"the space {spec.get('name')!r} is somebody's own code, which is not loaded: name it with --space FILE.py:NAME, "
+            "or call hwnas.spaces.load('FILE.py:NAME') first"
+        )
+    return OWN[text]
 
 
 def examine(space: SearchSpace) -> None:
@@ -65,7 +91,9 @@ def _module(where: str) -> ModuleType:
         try:
             return importlib.import_module(where)
         except ImportError as error:
-            raise InputError(f"cannot import {where!r}: {error}; give a module that Python finds, or a file, such as my_space.py:SPACE") from error
+            raise InputError(
+                f"cannot import {where!r}: {error}; give a module that Python finds, or a file, such as my_space.py:SPACE"
+            ) from error
     path = Path(where)
     if not path.is_file():
         raise InputError(f"there is no file {where}; a space of your own is given as FILE.py:NAME")

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles.errors import InputError
+from device_profiles.errors import InputError, unknown
 from hwnas.spaces.base import Archs, Choice, Part
 from hwnas.spaces.blueprint import Blueprint
+from hwnas.spaces.cell_operators import OPERATORS as KNOWN
 from hwnas.spaces.cell_operators import operator, relu_conv
 from hwnas.spaces.drawn import DrawnSpace
 
@@ -36,16 +37,31 @@ class PNASSpace(DrawnSpace):
     name = "pnas-cell"
 
     def __init__(
-        self, classes: int, channels: int, resolution: int, *, blocks: int = 5, repeats: int = 2, width: int = 24, reduction: bool = False
+        self,
+        classes: int,
+        channels: int,
+        resolution: int,
+        *,
+        blocks: int = 5,
+        repeats: int = 2,
+        width: int = 24,
+        reduction: bool = False,
+        operators: Sequence[str] = OPERATORS,
     ) -> None:
         if classes < 2 or min(channels, blocks, repeats, width) < 1:
             raise InputError(f"pnas-cell needs classes >= 2 and positive sizes, got {classes}, {channels}, {blocks}, {repeats}, {width}")
         if resolution < 4:
             raise InputError(f"resolution {resolution} is too small: the strides of this space need at least 4")
+        for name in operators:
+            if name not in KNOWN:
+                raise unknown("operator", name, KNOWN)
+        if not operators or len(set(operators)) < len(operators):
+            raise InputError(f"pnas-cell needs different operators, got {', '.join(operators) or 'none'}")
         self.classes, self.blocks, self.repeats, self.width, self.reduction = classes, blocks, repeats, width, reduction
+        self.operators = tuple(operators)
         self.input_shape = (channels, resolution, resolution)
         self.choices = tuple(
-            Choice(f"{prefix}block{b}.{side}.{what}", (*INPUTS, *(f"block{i}" for i in range(1, b))) if what == "input" else OPERATORS)
+            Choice(f"{prefix}block{b}.{side}.{what}", (*INPUTS, *(f"block{i}" for i in range(1, b))) if what == "input" else self.operators)
             for prefix in (("normal.", "reduction.") if reduction else ("",))
             for b in range(1, blocks + 1)
             for side in ("left", "right")
@@ -62,14 +78,14 @@ class PNASSpace(DrawnSpace):
     @property
     def size(self) -> int:
         """Exact: per block of p pairs of input and operator, `p (p + 1) / 2`."""
-        pairs = [(b + 1) * len(OPERATORS) for b in range(1, self.blocks + 1)]
+        pairs = [(b + 1) * len(self.operators) for b in range(1, self.blocks + 1)]
         return math.prod(p * (p + 1) // 2 for p in pairs) ** (2 if self.reduction else 1)
 
     def canonical(self, archs: npt.ArrayLike) -> Archs:
         """In every block the lower pair of input and operator left; shape `(n, n_choices)`."""
         checked = self.validate(archs)
         pairs = checked.reshape(len(checked), -1, 2, 2)  # row, block, side, input and operator
-        rank = pairs[..., 0] * len(OPERATORS) + pairs[..., 1]
+        rank = pairs[..., 0] * len(self.operators) + pairs[..., 1]
         swap = (rank[..., 0] > rank[..., 1])[..., None, None]
         return np.asarray(np.where(swap, pairs[:, :, ::-1], pairs).reshape(checked.shape))
 
@@ -78,11 +94,13 @@ class PNASSpace(DrawnSpace):
         if self.reduction:
             raise InputError("a space whose cells of stride 2 have choices of their own does not grow")
         channels, resolution, _ = self.input_shape
-        return PNASSpace(self.classes, channels, resolution, blocks=self.blocks + 1, repeats=self.repeats, width=self.width)
+        return PNASSpace(
+            self.classes, channels, resolution, blocks=self.blocks + 1, repeats=self.repeats, width=self.width, operators=self.operators
+        )
 
     def expansions(self, archs: npt.ArrayLike) -> Archs:
         """All canonical architectures of `grown()` that begin with one of these; shape `(n * p * (p + 1) / 2, 4 (blocks + 1))`."""
-        rows, ops = self.canonical(archs), len(OPERATORS)
+        rows, ops = self.canonical(archs), len(self.operators)
         pairs = [divmod(rank, ops) for rank in range((self.blocks + 2) * ops)]
         last = np.array([(*a, *b) for i, a in enumerate(pairs) for b in pairs[i:]], dtype=np.int64)
         return np.hstack([np.repeat(rows, len(last), axis=0), np.tile(last, (len(rows), 1))])
@@ -106,8 +124,8 @@ class PNASSpace(DrawnSpace):
         for b in range(self.blocks):
             block, sides = f"{part}.block{b + 1}", []
             for side, (x, op) in (("left", row[4 * b : 4 * b + 2]), ("right", row[4 * b + 2 : 4 * b + 4])):
-                name = f"{block}/{side}.{names[x]}.{OPERATORS[op]}"
-                sides.append(operator(draw, name, values[x], OPERATORS[op], stride if x < len(INPUTS) else 1))
+                name = f"{block}/{side}.{names[x]}.{self.operators[op]}"
+                sides.append(operator(draw, name, values[x], self.operators[op], stride if x < len(INPUTS) else 1))
             values.append(draw.add(f"{block}/add", *sides))
         return draw.concat(f"{part}/concat", values[len(INPUTS) :])
 
@@ -115,25 +133,42 @@ class PNASSpace(DrawnSpace):
         """Every operator on every input, on both sides."""
         blocks = np.arange(1, self.blocks + 1)
         rows = [
-            np.stack([np.minimum(x, blocks), np.full(self.blocks, left), np.minimum(y, blocks), np.full(self.blocks, right)], axis=1).ravel()
+            np.stack(
+                [np.minimum(x, blocks), np.full(self.blocks, left), np.minimum(y, blocks), np.full(self.blocks, right)], axis=1
+            ).ravel()
             for x, y, left, right in self._placements()
         ]
         return np.tile(np.array(rows, dtype=np.int64), (1, 2 if self.reduction else 1))
 
     def _placements(self) -> list[tuple[int, int, int, int]]:
         """Inputs and operators left and right that, block by block, put every operator on every input on both sides in canonical order."""
-        last = len(OPERATORS) - 1
+        last = len(self.operators) - 1
         inputs = range(self.blocks + 1)
-        return [(x, self.blocks, op, last) for x in inputs for op in range(last + 1)] + [(0, x, 0, op) for x in inputs for op in range(last + 1)]
+        return [(x, self.blocks, op, last) for x in inputs for op in range(last + 1)] + [
+            (0, x, 0, op) for x in inputs for op in range(last + 1)
+        ]
 
     def spec(self) -> dict[str, Any]:
         """The constructor's arguments as JSON, with the name of the kind."""
         channels, resolution, _ = self.input_shape
-        sizes = {"blocks": self.blocks, "repeats": self.repeats, "width": self.width, "reduction": self.reduction}
+        sizes = {
+            "blocks": self.blocks,
+            "repeats": self.repeats,
+            "width": self.width,
+            "reduction": self.reduction,
+            "operators": list(self.operators),
+        }
         return {"kind": self.name, "classes": self.classes, "channels": channels, "resolution": resolution, **sizes}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> PNASSpace:
         """The inverse of `spec`."""
         sizes = {name: int(spec[name]) for name in ("blocks", "repeats", "width")}
-        return cls(int(spec["classes"]), int(spec["channels"]), int(spec["resolution"]), **sizes, reduction=bool(spec["reduction"]))
+        return cls(
+            int(spec["classes"]),
+            int(spec["channels"]),
+            int(spec["resolution"]),
+            **sizes,
+            reduction=bool(spec["reduction"]),
+            operators=spec["operators"],
+        )

@@ -30,7 +30,9 @@ class SharingSpace(DrawnSpace):
 
     def __init__(self, classes: int, channels: int, resolution: int, *, width: int = 16, cells: int = 4, stem: int = 48) -> None:
         if classes < 2 or min(channels, resolution, width, cells, stem) < 1:
-            raise InputError(f"sharing64 needs classes >= 2 and positive sizes, got {classes}, {channels}, {resolution}, {width}, {cells}, {stem}")
+            raise InputError(
+                f"sharing64 needs classes >= 2 and positive sizes, got {classes}, {channels}, {resolution}, {width}, {cells}, {stem}"
+            )
         self.classes, self.width, self.cells, self.stem = classes, width, cells, stem
         self.input_shape = (channels, resolution, resolution)
         self.choices = tuple(Choice(f"edge{a}-{b}", OPERATORS) for a, b in EDGES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,17 +18,14 @@ from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d, ElasticLin
 from hwnas.supernet.initialise import initialise
 from hwnas.supernet.resize import resized
 
-
-_IN_PLACE = {"Relu": F.relu_, "HardSwish": lambda x: F.hardswish(x, inplace=True)}
+_IN_PLACE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"Relu": F.relu_, "HardSwish": partial(F.hardswish, inplace=True)}
 _PLAIN: dict[str, type[nn.ReLU | nn.Hardswish]] = {"Relu": nn.ReLU, "HardSwish": nn.Hardswish}
 
 
 class ConvNorm(nn.Module):
     """An elastic convolution, batch-norm, and an activation by its ONNX name ("" for none)."""
 
-    def __init__(
-        self, c_in: int, c_out: int, kernel: int, *, stride: int = 1, depthwise: bool = False, activation: str = "Relu"
-    ) -> None:
+    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int = 1, depthwise: bool = False, activation: str = "Relu") -> None:
         super().__init__()
         self.conv = ElasticConv2d(c_in, c_out, kernel, stride=stride, depthwise=depthwise)
         self.norm = ElasticBatchNorm2d(c_out)
@@ -87,16 +86,17 @@ class ElasticBottleneck(nn.Module):
         self, c_in: int, hidden: int, c_out: int, kernel: int, stride: int, activation: str = "Relu", squeeze: bool = False
     ) -> None:
         super().__init__()
-        self.expand = ConvNorm(c_in, hidden, 1, activation=activation)
+        self.expand = ConvNorm(c_in, hidden, 1, activation=activation) if hidden > c_in else None
         self.depthwise = ConvNorm(hidden, hidden, kernel, stride=stride, depthwise=True, activation=activation)
         self.squeeze = ElasticSqueeze(hidden) if squeeze else None
         self.project = ConvNorm(hidden, c_out, 1, activation="")
-        self.expands, self.residual = True, False
+        self.expands, self.residual = self.expand is not None, False
 
     def select(self, block: Block) -> None:
         """Takes the shapes of `block` from now on."""
         self.expands = block.expands
-        self.expand.select(block.c_in, block.hidden)
+        if self.expand is not None:
+            self.expand.select(block.c_in, block.hidden)
         self.depthwise.select(block.hidden, block.hidden, block.kernel)
         if self.squeeze is not None:
             self.squeeze.select(block)
@@ -104,7 +104,7 @@ class ElasticBottleneck(nn.Module):
         self.residual = block.residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.depthwise(self.expand(x) if self.expands else x)
+        y: torch.Tensor = self.depthwise(self.expand(x) if self.expand is not None and self.expands else x)
         if self.squeeze is not None:
             y = self.squeeze(y)
         y = self.project(y)
@@ -112,7 +112,7 @@ class ElasticBottleneck(nn.Module):
 
     def build(self) -> Bottleneck:
         """The plain block."""
-        layers = [(f"expand_{name}", layer) for name, layer in self.expand.build()] if self.expands else []
+        layers = [(f"expand_{name}", layer) for name, layer in self.expand.build()] if self.expand is not None and self.expands else []
         layers += [(f"depthwise_{name}", layer) for name, layer in self.depthwise.build()]
         if self.squeeze is not None:
             layers.append(("squeeze", self.squeeze.build()))

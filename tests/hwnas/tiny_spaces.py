@@ -24,8 +24,11 @@ TINY: dict[str, Callable[[], SearchSpace]] = {
     "mobilenetv2-elastic": lambda: MobileNetSpace(
         _RICH, 3, 1, 12, stem=8, head=16, mix=12, activation="HardSwish", resolutions=(8, 12), name="mobilenetv2-elastic"
     ),
-    "nasbench201": lambda: NASBench201Space(3, 1, 8, width=4, cells=1, operators=("none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3")),
-    "pnas-cell": lambda: PNASSpace(3, 1, 8, blocks=2, repeats=1, width=4),
+    "ofa-mobilenetv3": lambda: MobileNetSpace(
+        [Stage((8,), (1,), (3,), (1,), 1), *_RICH[1:]], 3, 1, 8, stem=8, head=16, mix=12, activation="HardSwish", name="ofa-mobilenetv3"
+    ),
+    "nasbench201": lambda: NASBench201Space(3, 1, 8, width=4, cells=1, operators=("none", "skip_connect", "nor_conv_3x3")),
+    "pnas-cell": lambda: PNASSpace(3, 1, 8, blocks=2, repeats=1, width=4, operators=("identity", "conv_1x7_7x1", "dil_conv_3x3")),
     "flash-dense": lambda: FlashDenseSpace([Cell((4, 8), (4, 5), (0.0, 0.5, 1.5)), Cell((8, 12), (4, 5), (0.0, 0.5, 1.5))], 3, 1, 8),
     "flash-residual": lambda: FlashResidualSpace([Cell((4, 8), (1, 2), (0.0, 0.5, 1.0)), Cell((8, 12), (1, 2), (0.0, 0.5, 1.0))], 3, 1, 8),
     "bypass": lambda: BypassSpace([BypassStage((4, 8), (3, 5), 3, 1), BypassStage((8, 12), (3,), 2, 2)], 3, 1, 8),

@@ -21,8 +21,6 @@ def as_written(network: Network) -> Network:
 
 @pytest.mark.parametrize("name", spaces.SPACES)
 def test_the_table_of_a_space_equals_the_graph_path(name: str, predictor: NetworkPredictor) -> None:
-    if name == "ofa-mobilenetv3":
-        pytest.skip("a MobileNet space at full size")
     space = tiny(name)
     table = predictor.compile(space, as_written)
     assert table.check(as_written, 20, np.random.default_rng(0)) < 1e-12
