@@ -20,8 +20,8 @@ from hwnas.spaces.pnas import PNASSpace
 from hwnas.spaces.sharing import SharingSpace
 
 __all__ = [
-    "SPACES", "Blueprint", "Choice", "DrawnSpace", "MobileNetSpace", "NASBench201Space", "PNASSpace", "Part", "SearchSpace", "Stage", "from_spec",
-    "load",
+    "SPACES", "Blueprint", "Choice", "DrawnSpace", "MobileNetSpace", "NASBench201Space", "PNASSpace", "Part", "SearchSpace", "Stage",
+    "from_spec", "load",
 ]  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from hwnas.spaces.blueprint import Blueprint
 
 #: What `operator` can draw.
 OPERATORS = (
-    "identity", "max_pool_3x3", "avg_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3", "dil_conv_5x5", "conv_1x7_7x1",
+    "identity", "max_pool_3x3", "avg_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3", "dil_conv_5x5",
+    "conv_1x7_7x1",
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The elastic MobileNet space: inverted bottlenecks with elastic kernel, expansion, depth, width and image resolution.
 
-Blocks as in MobileNetV2 (Sandler et al., CVPR 2018, section 3.2), with the squeeze-excite and activations of MobileNetV3 (Howard et al., ICCV
-2019, section 5) as options; elastic kernel, expansion, depth and resolution as in Once-for-All (Cai et al., ICLR 2020, section 3.2);
+Blocks as in MobileNetV2 (Sandler et al., CVPR 2018, section 3.2), with the squeeze-excite and activations of MobileNetV3 (Howard et al.,
+ICCV 2019, section 5) as options; elastic kernel, expansion, depth and resolution as in Once-for-All (Cai et al., ICLR 2020, section 3.2);
 elastic width per stage as in slimmable networks (Yu et al., ICLR 2019).
 """
 

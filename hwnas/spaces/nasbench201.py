@@ -32,9 +32,9 @@ class NASBench201Space(DrawnSpace):
     """Six choices, `edge0-1` to `edge2-3`, shared by all cells: 15,625 encodings, 5,425 different networks.
 
     The canonical form of a cell is the isomorphic cell of lowest index: edges that nothing reaches or that lead nowhere count as none, a
-    skip connection is its source, sums do not depend on their order, inner nodes may be renamed. What a runtime executes depends on the cell as a
-    whole (it fuses additions into convolutions and drops what leads nowhere), so a cell is one part. A cell whose output nothing reaches
-    gives zeros, as published.
+    skip connection is its source, sums do not depend on their order, inner nodes may be renamed. What a runtime executes depends on the
+    cell as a whole (it fuses additions into convolutions and drops what leads nowhere), so a cell is one part. A cell whose output nothing
+    reaches gives zeros, as published.
     """
 
     name = "nasbench201"

@@ -15,7 +15,7 @@ from hwnas.spaces.base import Archs, Value
 from hwnas.spaces.mobilenet import MobileNetSpace
 from hwnas.spaces.mobilenet_blocks import Stage
 
-UNITS, DEPTH = 5, 4
+NAME, UNITS, DEPTH = "ofa-mobilenetv3", 5, 4
 _DEPTHS, _KERNELS, _EXPANSIONS = (2, 3, 4), (3, 5, 7), (3, 4, 6)
 
 
@@ -25,9 +25,8 @@ def ofa_mobilenetv3(classes: int, channels: int, resolution: int, resolutions: S
     stages = [Stage((16,), (1,), (3,), (1,), 1)]
     for width, stride, squeeze, activation in (*units, (160, 2, True, "HardSwish")):
         stages.append(Stage((width,), _DEPTHS, _KERNELS, _EXPANSIONS, stride, squeeze, activation))
-    return MobileNetSpace(
-        stages, classes, channels, resolution, stem=16, head=960, mix=1280, activation="HardSwish", resolutions=resolutions, name="ofa-mobilenetv3"
-    )  # fmt: skip
+    sizes = {"stem": 16, "head": 960, "mix": 1280}
+    return MobileNetSpace(stages, classes, channels, resolution, **sizes, activation="HardSwish", resolutions=resolutions, name=NAME)
 
 
 def from_published(space: MobileNetSpace, published: Mapping[str, Any]) -> Archs:
@@ -40,7 +39,7 @@ def from_published(space: MobileNetSpace, published: Mapping[str, Any]) -> Archs
     values: dict[str, Value] = {}
     for unit in range(UNITS):
         values[f"stage{unit + 2}.depth"] = rows["d"][unit]
-        for block in range(rows["d"][unit]):
+        for block in range(min(rows["d"][unit], DEPTH)):
             name, index = f"stage{unit + 2}.block{block + 1}", unit * DEPTH + block
             values |= {f"{name}.kernel": rows["ks"][index], f"{name}.expansion": rows["e"][index]}
     side = int(np.ravel(published.get("r", space.input_shape[1]))[0])

@@ -30,7 +30,8 @@ class ElasticLayer(nn.Module):
         self.conv = self.norm = self.linear = None
         if layer.kind == "conv":
             self.conv = ElasticConv2d(
-                extent(layer), channels, layer.kernel, stride=layer.stride, depthwise=layer.depthwise, dilation=layer.dilation, bias=layer.bias
+                extent(layer), channels, layer.kernel,
+                stride=layer.stride, depthwise=layer.depthwise, dilation=layer.dilation, bias=layer.bias,
             )  # fmt: skip
         if layer.kind == "linear":
             self.linear = ElasticLinear(layer.c_in, channels)

@@ -35,7 +35,7 @@ def test_from_space_to_onnx_by_commands(tmp_path: Path) -> None:
     images[labels == 2, :, :8] += 150
     np.savez(tmp_path / "images.npz", images=images, labels=labels, classes=np.array(["neither", "top", "left"]))
     shape = ("--resolution", 16, "--channels", 1, "--classes", 3)
-    hwnas("profile", "--space", OWN, *shape, "--budget", "5s", "--out", "p.jsonl", cwd=tmp_path)
+    hwnas("profile", "--space", OWN, *shape, "--budget", "2s", "--out", "p.jsonl", cwd=tmp_path)
     hwnas("fit", "p.jsonl", "--out", "device.json", cwd=tmp_path)
     hwnas("train", "--space", OWN, "--data", "images.npz", "--epochs", 1, "--out", "net", cwd=tmp_path)
     found = hwnas(
