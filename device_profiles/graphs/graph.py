@@ -26,6 +26,9 @@ _NEUTRAL_LISTS = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 #: Constant float inputs whose values decide what the kernel does, by kind: (input positions).
 _VALUE_INPUTS = {"Clip": (1, 2), "Pad": (1, 2, 3), "Resize": (1, 2, 3), "Pow": (1,), "Upsample": (1,)}
 
+#: Kinds whose default axis became -1 with an operator set.
+_SOFTMAX, _SOFTMAX_OPSET = ("Softmax", "LogSoftmax", "Hardmax"), 13
+
 #: AttributeProto.AttributeType: number -> the field that holds the value.
 ATTRIBUTE_FIELDS = {
     1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints", 8: "strings", 9: "tensors", 10: "graphs",
@@ -88,6 +91,7 @@ def graph_network(model: ModelProto, known: Mapping[str, Tensor], name: str) -> 
     tensors = {**known, **constants}
     read = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
     nodes: list[Node] = []
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), _SOFTMAX_OPSET)
     for index, proto in enumerate(graph.node):
         if proto.op_type == "Constant" and proto.output:
             tensors[proto.output[0]] = _constant_node(proto)
@@ -107,7 +111,7 @@ def graph_network(model: ModelProto, known: Mapping[str, Tensor], name: str) -> 
             kind,
             tuple(_operand(kind, position, tensors[value]) if value else None for position, value in enumerate(inputs)),
             tuple(tensors[value] for value in outputs),
-            tuple(sorted(_attributes(proto))),
+            tuple(sorted([*_attributes(proto), *_old_default(proto, opset)])),
         )
         nodes.append(Node(operator, proto.name or f"{proto.op_type}_{index}", inputs, outputs))
     if not nodes:
@@ -161,6 +165,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+
+def _old_default(proto: NodeProto, opset: int) -> list[tuple[str, AttributeValue]]:
+    """The axis of a softmax that does not state it, where the operator set of its file means another one than newer sets."""
+    stated = any(attribute.name == "axis" for attribute in proto.attribute)
+    return [("axis", 1)] if proto.op_type in _SOFTMAX and not proto.domain and not stated and opset < _SOFTMAX_OPSET else []
 
 
 def _attributes(proto: NodeProto) -> Iterable[tuple[str, AttributeValue]]:

@@ -24,8 +24,9 @@ from device_profiles.graphs.messages import (
     TypeProto,
     ValueInfoProto,
 )
+from device_profiles.graphs.modern import modern
 from device_profiles.graphs.tensors import NUMBERS, from_array, numpy_dtype, raw_tensor
-from device_profiles.operators import AttributeValue, Network, Operator, Tensor
+from device_profiles.operators import AttributeValue, Network, Node, Operator, Tensor
 
 #: Written into every model made here; newer defaults of the onnx package are refused by released runtimes.
 IR_VERSION, OPSET = 10, 20
@@ -41,7 +42,7 @@ def operator_model(operator: Operator, copies: int = 1, seed: int = 0) -> bytes:
     """
     if is_group(operator):
         return network_model(as_network(operator, copies), seed=seed)
-    rng = np.random.default_rng(seed)
+    rng, operator = np.random.default_rng(seed), modern(operator)
     inputs: dict[str, Tensor] = {}
     nodes, weights = [], []
     for copy in range(copies):
@@ -70,17 +71,26 @@ def network_model(network: Network, weights: Mapping[str, np.ndarray[Any, Any]] 
     constants: dict[str, TensorProto] = {}
     nodes = []
     for node in network.nodes:
-        for position, (name, tensor) in enumerate(zip(node.inputs, node.operator.inputs, strict=True)):
+        operator = modern(node.operator)
+        inputs = _input_names(node, operator)
+        for position, (name, tensor) in enumerate(zip(inputs, operator.inputs, strict=True)):
             if tensor is not None and tensor.constant and name not in constants:
                 given = None if weights is None else weights.get(name)
                 if given is not None and tuple(given.shape) != tensor.shape:
                     raise InputError(f"weight {name!r} has shape {tuple(given.shape)}, the network needs {tensor.shape}")
-                proto = weight_tensor(name, tensor, node.operator, position, rng) if given is None else from_array(given, name)
+                proto = weight_tensor(name, tensor, operator, position, rng) if given is None else from_array(given, name)
                 constants[name] = proto
-        produced.update(zip(node.outputs, node.operator.outputs, strict=True))
-        nodes.append(_node(node.operator, node.name, list(node.inputs), list(node.outputs)))
+        produced.update(zip(node.outputs, operator.outputs, strict=True))
+        nodes.append(_node(operator, node.name, inputs, list(node.outputs)))
     outputs = {name: produced[name] for name in network.outputs}
     return _model(network.name, nodes, dict(network.inputs), outputs, list(constants.values()))
+
+
+def _input_names(node: Node, operator: Operator) -> list[str]:
+    """The names of a node's inputs; those that were attributes in its file are named after the node's first output, which is unique."""
+    names = [*node.inputs, *[""] * (len(operator.inputs) - len(node.inputs))]
+    added = [f"{node.outputs[0]}.input{position}" for position in range(len(names))]
+    return ["" if tensor is None else name or new for name, new, tensor in zip(names, added, operator.inputs, strict=True)]
 
 
 def _node(operator: Operator, name: str, inputs: list[str], outputs: list[str]) -> NodeProto:

@@ -26,7 +26,7 @@ from device_profiles.graphs import graph, models
 from device_profiles.operators import Network
 from device_profiles.runtimes.catalogue import COMPILING, WHOLE_ONLY
 from device_profiles.runtimes.executed import executed_network
-from device_profiles.runtimes.gate import REFERENCE, wrong_result
+from device_profiles.runtimes.gate import REFERENCE, before_softmax, wrong_result
 from device_profiles.runtimes.worker import unpack, write_frame
 
 _HEADER = struct.Struct(">II")
@@ -124,9 +124,11 @@ class RuntimeProcess:
             return
         if self._reference is None:
             self._reference = RuntimeProcess(REFERENCE, 1, self.timeout_s)
+        compared = before_softmax(model)
         try:
-            right = self._reference.load(model, isolated=False)
-            error = wrong_result(self.runtime, self.run(handle), self._reference.run(right))
+            mine = self.run(handle) if compared is None else self._outputs(compared)
+            right = self._reference.load(compared or model, isolated=False)
+            error = wrong_result(self.runtime, mine, self._reference.run(right))
             self._reference.unload(right)
         except (RuntimeFailure, RuntimeCrash) as failure:
             if self._child is None:
@@ -136,6 +138,13 @@ class RuntimeProcess:
             self.unload(handle)
             raise RuntimeFailure(error)
         self._right.add(digest)
+
+    def _outputs(self, model: bytes) -> list[npt.NDArray[Any]]:
+        """The outputs of a model that is loaded for that alone."""
+        handle = int(self._ask({"request": "load", "isolated": False}, model, self._patience_s)[0]["handle"])
+        outputs = self.run(handle)
+        self.unload(handle)
+        return outputs
 
     def run(self, handle: int) -> list[npt.NDArray[Any]]:
         """The outputs of one run, in the order of the model. Every runtime gets the same inputs, see `base.feeds`."""

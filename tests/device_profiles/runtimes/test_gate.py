@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import pytest
 
 from device_profiles import onnx_io
-from device_profiles.operators import Network
+from device_profiles.builder import NetworkBuilder
+from device_profiles.operators import Network, Operator, Tensor
 from device_profiles.runtimes import RuntimeFailure, RuntimeProcess
-from device_profiles.runtimes.gate import wrong_result
+from device_profiles.runtimes.gate import before_softmax, wrong_result
 
 RIGHT = np.linspace(-2.0, 2.0, 12, dtype=np.float32).reshape(3, 4)
 
@@ -64,6 +70,66 @@ def test_a_wrong_result_is_refused_when_the_model_is_loaded(runtime: RuntimeProc
             process.load(model, isolated=False)
         process._reference = None
         assert process.load(model, isolated=False)
+
+
+def saturating() -> bytes:
+    """A classifier whose softmax has inputs so large that rounding moves all probability."""
+    net = NetworkBuilder("saturating", {"input": Tensor((1, 8, 12, 12))})
+    flat = net.flatten("flatten", net.global_pool("pool", net.conv("conv", "input", 64, 3)))
+    net.linear("fc", flat, 10)
+    built = net.build(net.activation("softmax", "fc.out", "Softmax"))
+    weights = {"conv.weight": np.full((64, 8, 3, 3), 1e9, np.float32), "fc.weight": np.full((10, 64), 1e3, np.float32)}
+    return onnx_io.network_model(built, weights)
+
+
+class Elsewhere(Liar):
+    """A reference that runs another model than it is asked to."""
+
+    def __init__(self, runtime: RuntimeProcess, change: Callable[[bytes], bytes]) -> None:
+        super().__init__(runtime)
+        self.change = change
+
+    def load(self, model: bytes, isolated: bool) -> int:
+        return self.runtime.load(self.change(model), isolated)
+
+    def run(self, handle: int) -> list[np.ndarray]:
+        return self.runtime.run(handle)
+
+
+def one_percent_more(model: bytes) -> bytes:
+    proto = onnx.load_model_from_string(model)
+    for weight in proto.graph.initializer:
+        if weight.name == "conv.weight":
+            weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * np.float32(1.01), weight.name))
+    return proto.SerializeToString()
+
+
+def test_a_softmax_that_saturates_neither_hides_a_wrong_kernel_nor_makes_one(runtime: RuntimeProcess) -> None:
+    pytest.importorskip("openvino")
+    model = saturating()
+    with RuntimeProcess("openvino") as process:
+        assert process.load(model, isolated=False)
+    hidden = [runtime.run(runtime.load(m, isolated=False))[0] for m in (model, one_percent_more(model))]
+    assert wrong_result("openvino", hidden[:1], hidden[1:]) is None  # what comes out of the softmax tells nothing
+    with RuntimeProcess("openvino") as process:
+        process._reference = Elsewhere(runtime, one_percent_more)  # type: ignore[assignment]
+        with pytest.raises(RuntimeFailure, match="wrong result: output 0 differs"):
+            process.load(model, isolated=False)
+
+
+@pytest.mark.parametrize("name", ["light_squeezenet", "light_inception_v1"])
+def test_networks_of_the_onnx_package_are_accepted(name: str) -> None:
+    pytest.importorskip("openvino")
+    file = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / f"{name}.onnx"
+    if not file.exists():
+        pytest.skip("this onnx package came without its networks")
+    with RuntimeProcess("openvino") as process:
+        assert process.load(onnx_io.name_nodes(file.read_bytes()), isolated=False)
+
+
+def test_a_softmax_alone_is_compared_itself() -> None:
+    shape = (Tensor((2, 7)),)
+    assert before_softmax(onnx_io.operator_model(Operator("Softmax", shape, shape), 3)) is None
 
 
 def test_the_comparison_is_made_once_per_model(runtime: RuntimeProcess, network: Network) -> None:
