@@ -128,16 +128,21 @@ def strip_weights(data: Buffer) -> bytes:
     left, nodes = [MAX_FIELDS], [0]
 
     def tensor(start: int, end: int) -> bytes:
+        """A constant, without its data when it is large."""
         if end - start <= KEEP_BYTES:
             return bytes(data[start:end])
         return _rebuild(data, start, end, left, {}, _TENSOR_DATA)
 
     def graph(depth: int) -> Callable[[int, int], bytes]:
+        """What rewrites a graph that is nested so deeply."""
+
         def rewrite(start: int, end: int) -> bytes:
+            """The graph with its nodes and constants rewritten."""
             if depth > MAX_DEPTH:
                 raise InputError(f"graphs nested more than {MAX_DEPTH} deep are not read")
 
             def node(start: int, end: int) -> bytes:
+                """A node with the constants and graphs in its attributes rewritten; a small one as it is."""
                 nodes[0] += 1
                 if nodes[0] > MAX_NODES:
                     raise InputError(f"a model of more than {MAX_NODES} nodes is not read")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +178,18 @@ def test_budget_is_kept_and_what_matters_most_comes_first(runtime: RuntimeProces
         x = net.conv(f"c{i}", x, 16 + 16 * (i % 31), 1)
     plan = plan_for(runtime, [net.build(x)])
     settings = Protocol(block_ms=10.0, min_rounds=3, max_rounds=50)
-    outcome = Campaign(plan, tmp_path / "p.jsonl", runtime, settings=settings, budget_s=1.5).run()
-    assert 0 < outcome.measured < len(plan.operators)
+    # How much of the plan a second buys depends on the machine and on who else uses it: the budget grows until something is done, and the
+    # plan is far longer than that.
+    budget_s, done = 1.5, 0
+    while not done:
+        outcome = Campaign(plan, tmp_path / "p.jsonl", runtime, settings=settings, budget_s=budget_s).run()
+        done, budget_s = outcome.measured, 1.5 * budget_s
+    assert done < len(plan.operators)
     assert outcome.unfinished > 0
     measured = {m.key for m in DeviceProfile.read(tmp_path / "p.jsonl").operators()}
     assert plan.operators[0].key in measured
     assert plan.operators[-1].key not in measured
-    later = Campaign(plan, tmp_path / "p.jsonl", runtime, settings=settings, budget_s=60).run()
+    later = Campaign(plan, tmp_path / "p.jsonl", runtime, settings=replace(settings, max_rounds=3)).run()
     assert later.unfinished == 0
 
 

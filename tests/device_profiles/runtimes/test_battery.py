@@ -14,12 +14,14 @@ import pytest
 
 from device_profiles import onnx_io
 from device_profiles.builder import NetworkBuilder
-from device_profiles.errors import DeviceError
+from device_profiles.errors import DeviceError, InputError
 from device_profiles.operators import Network, Operator, Tensor
+from device_profiles.profile import DeviceProfile
+from device_profiles.protocol import Protocol
 from device_profiles.runtimes import RUNTIMES, RuntimeCrash, RuntimeFailure, RuntimeProcess
-
-#: Runtimes that fuse and do not say what: only whole networks can be measured.
-WHOLE_ONLY = ("torch-compiled",)
+from device_profiles.runtimes.catalogue import WHOLE_ONLY
+from hwnas import profiling
+from predictors import NetworkPredictor
 
 #: What a runtime says that cannot run here because something is not installed or not there.
 ABSENT = ("is not installed", "no CUDA")
@@ -71,6 +73,39 @@ def test_fingerprint_says_what_decides_the_speed(process: RuntimeProcess) -> Non
     assert fingerprint["threads"] == 1
     assert fingerprint["version"]
     assert fingerprint["provider"]
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE_ONLY))
+def test_what_measures_whole_networks_only_tells_them_as_they_are_written(name: str, tmp_path: Path) -> None:
+    """From files to a profile: networks and no operators, several of them loaded side by side, and nothing left behind."""
+    files = []
+    for batch in (1, 2):
+        files.append(tmp_path / f"batch{batch}.onnx")
+        files[-1].write_bytes(onnx_io.network_model(small(batch)))
+    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=3)
+    with start(name) as process:
+        plan = profiling.plan_files(files, process)
+        profiling.profile(plan, tmp_path / "p.jsonl", process, settings=settings, meter=None)
+        assert process._scratch is not None
+        compiled = Path(process._scratch.name)
+        assert any(compiled.iterdir())
+    assert not compiled.exists()
+    profile = DeviceProfile.read(tmp_path / "p.jsonl")
+    assert (len(profile.networks()), profile.operators(), profile.failures()) == (2, [], [])
+    assert profile.networks()[0].macs == small().macs
+    assert profile.networks()[0].memory_mb is None
+    with pytest.raises(InputError, match="whole networks only"):
+        NetworkPredictor().fit(profile)
+
+
+def test_without_a_compiler_the_refusal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with (
+        RuntimeProcess("torch-compiled") as process,
+        pytest.raises(DeviceError, match=r"^(?!.*\n).*needs a C\+\+ compiler.*apt-get install"),
+    ):
+        process.fingerprint()
 
 
 def test_executed_graph_is_stable_and_keeps_the_work(process: RuntimeProcess) -> None:
@@ -134,7 +169,7 @@ def test_a_refused_model_is_one_line_and_the_child_lives_on(process: RuntimeProc
     assert process.generation == generation
 
 
-@pytest.mark.parametrize("name", sorted(set(RUNTIMES) - set(WHOLE_ONLY)))
+@pytest.mark.parametrize("name", sorted(set(RUNTIMES) - WHOLE_ONLY))
 def test_a_killed_child_is_a_crash_and_the_next_request_works(name: str) -> None:
     model = onnx_io.network_model(small())
     with start(name) as process:
