@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,14 @@ import numpy as np
 
 from device_profiles.errors import DeviceError
 from device_profiles.graphs.graph import known_tensors, parse
-from device_profiles.graphs.messages import AttributeProto, ModelProto, ValueInfoProto
+from device_profiles.graphs.messages import ModelProto, ValueInfoProto
+from device_profiles.graphs.wire import strip_weights
 from device_profiles.runtimes import base
 from device_profiles.runtimes.base import Array
 from device_profiles.runtimes.fused import PASSED_ON
-from device_profiles.runtimes.ncnn_batch import with_batch_marks
 from device_profiles.runtimes.ncnn_param import Layer, pruned
 from device_profiles.runtimes.pnnx import NO_BATCH, converted
-
-#: From this version on weights need not be listed as inputs.
-_IR_VERSION = 4
-
-#: Until this operator set the axis of a softmax was 1 unless told, which pnnx does not know.
-_OLD_SOFTMAX = 12
+from device_profiles.runtimes.pnnx_source import pnnx_source
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def prepared(model: bytes, isolated: bool) -> Iterator[Prepared]:
 
     Raises InputError when it is no model, and DeviceError when its inputs are not float32 or pnnx or ncnn cannot do it.
     """
-    proto = parse(model)
+    proto = parse(strip_weights(model))
     feeds = _feeds(proto)
     if all(node.op_type in PASSED_ON for node in proto.graph.node):
         yield _passed_on(proto, feeds)
@@ -65,10 +60,7 @@ def prepared(model: bytes, isolated: bool) -> Iterator[Prepared]:
     known = known_tensors(proto)
     stated = [known[value.name].shape if value.name in known else None for value in proto.graph.output]
     shapes = {name: array.shape for name, array in feeds.items()}
-    _write_out(proto, feeds)
-    if isolated:
-        proto = with_batch_marks(proto, shapes)
-    with converted(proto.encode(), list(shapes.values()), kinds) as net:
+    with converted(pnnx_source(model, shapes, isolated), list(shapes.values()), kinds) as net:
         axes = net.batch_axes
         outputs = tuple(Place(f"out{i}", axes.get(f"out{i}", NO_BATCH), shape) for i, shape in enumerate(stated))
         layers = pruned(net.layers, [place.blob for place in outputs])
@@ -84,19 +76,6 @@ def _feeds(proto: ModelProto) -> dict[str, Array]:
     if other is not None:
         raise DeviceError(f"ncnn is measured with float32 inputs; {other!r} is {known[other].dtype}")
     return base.feeds([(value.name, _dims(value), np.dtype(np.float32)) for value in inputs])
-
-
-def _write_out(proto: ModelProto, inputs: Collection[str]) -> None:
-    """What pnnx understands only when it is written so: weights that are not listed as inputs, and some defaults."""
-    proto.graph.input = [value for value in proto.graph.input if value.name in inputs]
-    proto.ir_version = max(proto.ir_version, _IR_VERSION)
-    defaults = {"Pad": AttributeProto(name="mode", type=3, s=b"constant")}
-    if max(opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")) <= _OLD_SOFTMAX:
-        defaults["Softmax"] = AttributeProto(name="axis", type=2, i=1)
-    for node in proto.graph.node:
-        default = defaults.get(node.op_type)
-        if default is not None and all(attribute.name != default.name for attribute in node.attribute):
-            node.attribute.append(default)
 
 
 def _dims(value: ValueInfoProto) -> list[int]:
