@@ -19,12 +19,12 @@ _PREFIX = "hwnas.batch."
 def with_batch_marks(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> ModelProto:
     """The model with a pooling on every input whose first axis is a batch, and its result as a further output; changed in place.
 
-    `shapes`: of the inputs by name. Two and four dimensions have a batch, as in networks of convolutions; three have one if the first is 1:
-    it may be the heads of an attention otherwise.
+    `shapes`: of the inputs by name. Two, four and five dimensions have a batch, as in networks of convolutions; three have one if the first
+    is 1: it may be the heads of an attention otherwise.
     """
     graph = model.graph
     for name, shape in shapes.items():
-        if not (len(shape) in (2, 4) or (len(shape) == 3 and shape[0] == 1)):
+        if not (len(shape) in (2, 4, 5) or (len(shape) == 3 and shape[0] == 1)):
             continue
         marked, result = name, f"{_PREFIX}{name}"
         if len(shape) == 2:  # poolings want something to pool

@@ -15,9 +15,13 @@ from device_profiles.runtimes import base
 from device_profiles.runtimes.base import Array
 from device_profiles.runtimes.ncnn_model import Prepared
 from device_profiles.runtimes.ncnn_param import gathered, write_layers
+from device_profiles.runtimes.pnnx import NO_BATCH
 
 #: The blob that is there when all results are, and the layer that makes it.
 _ALL = "hwnas.all"
+
+#: What ncnn has room for.
+_MAX_DIMS = 4
 
 #: A network that hands on what it gets, in the packing that ncnn chooses for it.
 _PACKING = "7767517\n2 2\nInput in 0 1 in\nReLU same 1 1 in out 0=1.0\n"
@@ -35,6 +39,8 @@ def make_net(param: str, weights: Path | None, settings: Mapping[str, Any]) -> A
 
 def as_mat(array: Array, batch_axis: int) -> Any:
     """The array in memory of ncnn's own: a layer that works in place crashes on memory that is not counted."""
+    if array.ndim - (batch_axis != NO_BATCH) > _MAX_DIMS:
+        raise DeviceError(f"ncnn has tensors of at most {_MAX_DIMS} dimensions besides the batch; an input has the shape {array.shape}")
     mat = ncnn.Mat(array, batch_index=batch_axis)
     return mat if mat.refcount else mat.clone()
 

@@ -25,8 +25,8 @@ def kernels(layers: Sequence[Layer], made: Mapping[str, Array], source: Mapping[
     """The layers that compute, as kernels with the values of the source that they make (see `fused.Kernel`).
 
     `made`: what is in every blob; `source`: the values of the source by name, in the order in which they are computed. Of values with
-    equal numbers, such as those before and after a change of shape, the first is made by the first layer and so on, and those left over by
-    the last; layers beyond them belong to the last.
+    equal numbers the first is made by the first layer and so on, and those left over, such as after an activation that changed nothing,
+    by the last; layers beyond them belong to the last. A change of shape that has no layer of its own is left to what reads it.
     """
     index = _Index(source)
     running = [layer for layer in layers if layer.type not in _NAMING]
@@ -45,8 +45,10 @@ def kernels(layers: Sequence[Layer], made: Mapping[str, Array], source: Mapping[
     order = {value: position for position, value in enumerate(source)}
     for value in dict.fromkeys(value for found in alike for value in found):
         if value not in maker:
-            before = [other for found in alike if value in found for other in found if other in maker and order[other] < order[value]]
-            names[maker[max(before, key=lambda other: order[other])]].append(value)
+            same = [other for found in alike if value in found for other in found if source[other].shape == source[value].shape]
+            before = [other for other in same if other in maker and order[other] < order[value]]
+            if before:
+                names[maker[max(before, key=lambda other: order[other])]].append(value)
     return [{"type": layer.type, "layers": values, "sources": [], "layouts": []} for layer, values in zip(running, names, strict=True)]
 
 

@@ -18,7 +18,7 @@ from device_profiles.errors import DeviceError
 from device_profiles.runtimes.ncnn_param import Layer, read_layers
 
 #: Seconds that one conversion may take, and how many more for each million bytes of the model, which are written several times.
-TIMEOUT_S, TIMEOUT_S_PER_MB = 30.0, 0.4
+TIMEOUT_S, TIMEOUT_S_PER_MB = 120.0, 0.4
 
 #: What is of no use here and as large as the model.
 _NOT_WRITTEN = [f"{name}={os.devnull}" for name in ("pnnxparam", "pnnxbin", "pnnxpy", "pnnxonnx")]

@@ -102,6 +102,24 @@ def test_executed_kernels_say_what_was_fused_whatever_it_was_rewritten_to(proces
     assert "swish/sigmoid" not in activations  # one layer, Swish
 
 
+def test_a_shuffle_of_channels_is_one_kernel_again_when_it_is_alone(process: RuntimeProcess) -> None:
+    net = NetworkBuilder("shuffle", {"input": X})
+    x = net.activation("relu", net.conv("conv", "input", 16, 1))
+    x = net.node("Reshape", "apart", (x,), (1, 4, 4, 9, 9), {"shape": ints(1, 4, 4, 9, 9)})
+    x = net.node("Transpose", "shuffle", (x,), (1, 4, 4, 9, 9), perm=(0, 2, 1, 3, 4))
+    x = net.node("Reshape", "together", (x,), (1, 16, 9, 9), {"shape": ints(1, 16, 9, 9)})
+    executed = process.executed_graph(onnx_io.network_model(net.build(net.conv("last", x, 8, 3))))
+    assert [node.operator.base_kind for node in executed.nodes] == ["Conv", "Reshape", "Conv"]
+    assert executed.nodes[1].operator.inputs[0] == X
+    process.unload(process.load(onnx_io.operator_model(executed.nodes[1].operator, 2), isolated=True))
+
+
+def test_inputs_of_more_dimensions_than_ncnn_has_are_refused(process: RuntimeProcess) -> None:
+    x = Tensor((1, 2, 2, 2, 2, 2))
+    with pytest.raises(RuntimeFailure, match="at most 4 dimensions besides the batch"):
+        process.load(onnx_io.operator_model(op("Relu", (x,), x)), isolated=True)
+
+
 def test_what_ncnn_cannot_do_is_named(process: RuntimeProcess) -> None:
     with pytest.raises(RuntimeFailure, match=r"^ncnn cannot run (?!.*\n).*CumSum.*$"):
         process.load(onnx_io.operator_model(op("CumSum", (ROW, Tensor((), "int64", True, (1,))), ROW)), isolated=True)

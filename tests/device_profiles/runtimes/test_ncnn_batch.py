@@ -13,7 +13,7 @@ from device_profiles.runtimes.ncnn_batch import with_batch_marks
     ("shape", "kinds"),
     [
         ((1, 4, 8, 8), ["GlobalMaxPool"]), ((4, 4, 8, 8), ["GlobalMaxPool"]), ((1, 16), ["Unsqueeze", "GlobalMaxPool"]),
-        ((1, 7, 16), ["GlobalMaxPool"]), ((12, 7, 16), []), ((3,), []),
+        ((1, 7, 16), ["GlobalMaxPool"]), ((1, 4, 2, 8, 8), ["GlobalMaxPool"]), ((12, 7, 16), []), ((3,), []),
     ],
 )  # fmt: skip
 def test_inputs_with_a_batch_are_marked_by_a_pooling(shape: tuple[int, ...], kinds: list[str]) -> None:

@@ -26,8 +26,13 @@ def test_a_layer_is_the_nodes_whose_values_it_makes() -> None:
 def test_equal_values_go_in_order_and_what_is_left_to_the_last() -> None:
     layers = [Layer("Pooling", "p", ("in0",), ("1",)), Layer("ReLU", "r", ("1",), ("2",))]
     made = {"1": A, "2": A}
-    source = {"pool": A, "relu": A, "flatten": A.reshape(1, -1)}
-    assert values(layers, made, source) == [["pool"], ["relu", "flatten"]]
+    assert values(layers, made, {"pool": A, "relu": A, "clip": A}) == [["pool"], ["relu", "clip"]]
+
+
+def test_a_change_of_shape_without_a_layer_is_left_to_what_reads_it() -> None:
+    assert values([Layer("Pooling", "p", ("in0",), ("1",))], {"1": A}, {"pool": A, "flatten": A.reshape(1, -1)}) == [["pool"]]
+    layers = [Layer("Pooling", "p", ("in0",), ("1",)), Layer("Reshape", "r", ("1",), ("2",))]
+    assert values(layers, {"1": A, "2": A}, {"pool": A, "flatten": A.reshape(1, -1)}) == [["pool"], ["flatten"]]
 
 
 def test_a_layer_more_than_there_are_values_joins_the_last() -> None:
