@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from device_profiles.errors import InputError
 from hwnas import data
+from hwnas.data import arrays, resizing
 
 LABELS = np.repeat(np.arange(3), 10)
 
@@ -77,7 +78,7 @@ def test_resizing_agrees_with_torch(old: int, new: int) -> None:
 def test_resizing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images = pixels(2, 6, 6)
     whole = data.resize(images, 9)
-    monkeypatch.setattr(data, "PIECE", 2 * 9 * 9 * 7)
+    monkeypatch.setattr(resizing, "PIECE", 2 * 9 * 9 * 7)
     assert np.array_equal(data.resize(images, 9), whole)
 
 
@@ -161,7 +162,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused_unread(tmp_path: Path, monke
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images.npy", bytes(2**20))
-    monkeypatch.setattr(data, "MAX_BYTES", 2**20 - 1)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 2**20 - 1)
     with pytest.raises(InputError, match="1048576 bytes, more than"):
         data.load(path)
 
@@ -173,7 +174,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
         data.load(tmp_path / "none.npz")
     with pytest.raises(InputError, match="no such data file"):
         data.load(str(tmp_path / "none"))
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="needs a folder for each class"):
         data.load(tmp_path)
 
 
