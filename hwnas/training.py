@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from device_profiles.errors import InputError, unknown
 from hwnas import data as images
 from hwnas.data import Dataset
 from hwnas.spaces.base import SearchSpace
@@ -44,3 +47,28 @@ def train(
     supernet = run(space, dataset, strategy=strategy, out=out, **options)
     supernet.dataset, supernet.folder = dataset, Path(out).resolve()
     return supernet
+
+
+def options_of(strategy: str, texts: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`NAME=VALUE` texts as the options of a strategy and those of the training; values are JSON, or text.
+
+    Where both have an option of that name, it is the strategy's. Raises InputError for an unknown strategy or option.
+    """
+    from hwnas.supernet.recipe import Recipe
+    from hwnas.supernet.strategies import STRATEGIES
+
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
+    known = ({field.name for field in fields(STRATEGIES[strategy])}, {field.name for field in fields(Recipe)})
+    found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"an option is written NAME=VALUE, got {text!r}")
+        if name not in known[0] | known[1]:
+            raise unknown("option", name, sorted(known[0] | known[1]))
+        try:
+            found[0 if name in known[0] else 1][name] = json.loads(value)
+        except ValueError:
+            found[0 if name in known[0] else 1][name] = value
+    return found

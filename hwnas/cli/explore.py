@@ -16,12 +16,16 @@ from hwnas.cli.show import bar, emit, need, say
 
 def train(
     space: Annotated[str, typer.Option(help="A search space; see `hwnas spaces`.")],
-    data: Annotated[str, typer.Option(help="`digits`, or an .npz file with arrays `images` and `labels`.")],
+    data: Annotated[str, typer.Option(help="`digits`, an .npz file with arrays `images` and `labels`, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="The folder for checkpoints and the log.")] = Path("runs/supernet"),
     strategy: Annotated[str, typer.Option(help="How the shared weights are trained.")] = "sandwich",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
     resolution: Annotated[int | None, typer.Option(min=1, help="Side to which the images are resized; as they are when not given.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, of the training or the strategy, such as groups=8; may be given several times.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the checkpoint in --out.")] = False,
     json: Json = False,
 ) -> None:
@@ -30,24 +34,32 @@ def train(
     import hwnas
     from hwnas import data as images
     from hwnas import spaces
-    from hwnas.supernet.strategies import STRATEGIES
-    from hwnas.training import as_share
+    from hwnas.supernet.processes import here, joined
+    from hwnas.supernet.strategies import make
+    from hwnas.training import as_share, options_of
 
-    if strategy not in STRATEGIES:
-        raise unknown("strategy", strategy, STRATEGIES)
+    own, recipe = options_of(strategy, option or [])
+    if epochs is not None:
+        recipe["epochs"] = epochs
+    chosen_strategy = make(strategy, own)
     dataset = images.load(data, resolution=resolution)
     chosen = spaces.load(space, classes=dataset.classes, resolution=dataset.resolution, channels=dataset.channels)
-    options = {} if epochs is None else {"epochs": epochs}
-    with bar(f"training {chosen.name} on {dataset.name}") as update:
-        supernet = hwnas.train(chosen, dataset, strategy=strategy, seed=seed, out=out, resume=resume, progress=as_share(update), **options)
+    with joined(), bar(f"training {chosen.name} on {dataset.name}") as update:
+        supernet = hwnas.train(
+            chosen, dataset, strategy=chosen_strategy, out=out, resume=resume, progress=as_share(update), device=device,
+            **{"seed": seed, **recipe},
+        )  # fmt: skip
+        if here()[0] > 0:
+            return  # the first process reports
     scorer = hwnas.accuracy(supernet, dataset)
     found = {}
-    for name, arch in (("smallest", chosen.smallest()), ("largest", chosen.largest())):
+    ends = {"smallest": chosen.smallest(), "largest": chosen.largest()}
+    for name, arch in ends.items() if strategy != "stand_alone" else [("stand-alone", supernet.active)]:
         found[name] = float(scorer(arch)[0][0])
     if json:
         emit({"checkpoint": str(out), "validation_accuracy": found})
         return
-    say(f"validation accuracy with inherited, calibrated weights: smallest {found['smallest']:.1%}, largest {found['largest']:.1%}")
+    say(f"validation accuracy with calibrated weights: {', '.join(f'{name} {value:.1%}' for name, value in found.items())}")
     say(f"saved to {out}")
 
 

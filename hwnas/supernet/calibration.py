@@ -6,12 +6,16 @@ Networks, ICCV 2019, section 3.3), so every sub-net gets its own, from a fixed s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from device_profiles.errors import InputError
 from hwnas.data import Dataset, Images
+from hwnas.spaces.base import Archs
 from hwnas.supernet.base import Supernet
 from hwnas.supernet.batches import batches_per_epoch
 from hwnas.supernet.elastic import ElasticBatchNorm2d
@@ -19,6 +23,8 @@ from hwnas.torch_tools import to_input
 
 #: Training images that `calibration_images` picks; more change the accuracy by less than its interval.
 CALIBRATION_IMAGES = 256
+#: Numbers of images at which the curve of accuracy against calibration is taken.
+NUMBERS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
 
 def calibrate(supernet: Supernet, images: Images | torch.Tensor, *, batch_size: int | None = None) -> None:
@@ -58,3 +64,19 @@ def calibration_images(dataset: Dataset, number: int = CALIBRATION_IMAGES) -> Im
     order = np.argsort(labels, kind="stable")  # equal steps through images sorted by class take from each class its share
     chosen: npt.NDArray[np.int64] = order[(np.arange(number) * len(labels)) // number]
     return dataset.train.images[np.sort(chosen)]
+
+
+def calibration_curve(supernet: Supernet, dataset: Dataset, archs: Archs, numbers: Sequence[int] = NUMBERS) -> dict[str, Any]:
+    """Mean validation accuracy of architectures `(n, n_choices)` against the number of images that calibrate them, and the plateau.
+
+    `{"images": [...], "accuracy": [...], "error": half the mean 90 % interval of one accuracy, "plateau": the fewest images whose accuracy,
+    and that of all larger numbers, is within `error` of the last one}`. Numbers beyond the training images are left out.
+    """
+    from hwnas.accuracy.supernet import SupernetAccuracy
+
+    images = sorted({min(number, len(dataset.train)) for number in numbers})
+    scores = [SupernetAccuracy(supernet, dataset, calibration=number)(archs) for number in images]
+    means = [float(values.mean()) for values, _, _ in scores]
+    error = float(np.mean((scores[-1][2] - scores[-1][1]) / 2))
+    far = [i for i, mean in enumerate(means) if abs(mean - means[-1]) > error]
+    return {"images": images, "accuracy": means, "error": error, "plateau": images[far[-1] + 1 if far else 0]}

@@ -9,7 +9,7 @@ import torch
 from device_profiles.errors import InputError
 from hwnas.data import Dataset
 from hwnas.spaces import MobileNetSpace
-from hwnas.supernet import calibrate, calibration_images
+from hwnas.supernet import calibrate, calibration_curve, calibration_images, train
 from hwnas.supernet.mobilenet import MobileNetSupernet
 from hwnas.torch_tools import to_input
 
@@ -87,3 +87,14 @@ def test_calibration_images_are_fixed_and_hold_every_class_in_its_share(digits: 
     assert calibration_images(digits, 10**6) is digits.train.images
     with pytest.raises(InputError, match="at least 2 images"):
         calibration_images(digits, 1)
+
+
+def test_the_curve_says_how_many_images_are_enough(space: MobileNetSpace, digits: Dataset) -> None:
+    supernet = train(space, digits, epochs=2, batch_size=128, strategy="one_path")
+    archs = np.concatenate([space.smallest(), space.largest()])
+    curve = calibration_curve(supernet, digits, archs, (2, 64, 512, 10**6))
+    assert curve["images"] == [2, 64, 512, len(digits.train)]
+    assert curve["accuracy"][0] < curve["accuracy"][-1]
+    assert curve["plateau"] in (64, 512)
+    later = curve["accuracy"][curve["images"].index(curve["plateau"]) :]
+    assert all(abs(value - later[-1]) <= curve["error"] for value in later)
