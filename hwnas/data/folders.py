@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def read_folder(path: Path, resolution: int | None) -> Found:
         )
     archives = {word: sorted(path.glob(f"*{word}*.npz")) for word in ("train", "test")}
     if all(len(files) == 1 for files in archives.values()):
-        return with_test(*(read_npz(archives[word][0], resolution) for word in ("train", "test")), path)
+        train_set, test_set = (read_npz(archives[word][0], resolution) for word in ("train", "test"))
+        return with_test(train_set, test_set, path)
     if (path / "train").is_dir():
         test_folder = next((path / name for name in _TEST if (path / name).is_dir()), None)
         train_found = _classes(path / "train", resolution)
@@ -54,7 +56,7 @@ def _classes(path: Path, resolution: int | None, like: Found | None = None) -> F
         files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
         if not files:
             raise InputError(f"{folder}: no picture in this class: add some, or remove the folder")
-        pictures += [Picture(str(file), partial(open, file, "rb")) for file in files]
+        pictures += [Picture(str(file), partial(io.FileIO, file)) for file in files]
         labels += [label] * len(files)
     checked = np.array(labels) if like is not None else checked_labels(np.array(labels), path)
     images = read_pictures(pictures, resolution)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Picture:
     """A picture file: how to name it to the user, and how to open it."""
 
     name: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], io.IOBase]
 
 
 def read_pictures(pictures: Sequence[Picture], resolution: int | None) -> Images:
@@ -77,7 +78,7 @@ def _opened(picture: Picture) -> Iterator[Image.Image]:
     except ImportError as error:
         raise InputError("reading pictures needs Pillow: pip install 'hwnas[data]'") from error
     try:
-        with picture.open() as stream, Image.open(stream) as image:
+        with picture.open() as stream, Image.open(cast(IO[bytes], stream)) as image:
             yield image
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{picture.name}: not a picture that can be read ({first_line(error)})") from error
@@ -91,4 +92,5 @@ def _pixels(picture: Picture, channels: int, side: int) -> Images:
     short = min(pixels.shape[1:])
     top, left = ((size - short) // 2 for size in pixels.shape[1:])
     square = pixels[None, :, top : top + short, left : left + short]
-    return (square if short == side else resize(square, side))[0]
+    result: Images = (square if short == side else resize(square, side))[0]
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ def resize(images: Images, side: int) -> Images:
     return result
 
 
+@lru_cache(maxsize=64)
 def _bilinear(old: int, new: int) -> npt.NDArray[np.float32]:
     """The matrix `(new, old)` of a triangle filter; pixel centres at half positions, weights of each row sum to 1."""
     scale = old / new
