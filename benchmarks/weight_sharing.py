@@ -2,8 +2,8 @@
 
     python benchmarks/weight_sharing.py [--epochs 60] [--seeds 5] [--data digits] [--resolution 16] [--space sharing64] [--work FOLDER]
 
-After Zhang et al., Deeper Insights into Weight Sharing in Neural Architecture Search, 2020 (arXiv 2001.01431): S-Tau is the mean Kendall's tau
-of all pairs of rankings, GT-Tau that of a ranking with the truth, the mean of stand-alone trainings. Every row is several super-networks
+After Zhang et al., Deeper Insights into Weight Sharing in Neural Architecture Search, 2020 (arXiv 2001.01431): S-Tau is the mean Kendall's
+tau of all pairs of rankings, GT-Tau that of a ranking with the truth, the mean of stand-alone trainings. Every row is several super-networks
 that differ in what its name says; the last rows are the noise ceiling (truth with other seeds) and chance. Trainings are kept in --work, so
 that a run that was stopped goes on.
 """
@@ -54,10 +54,10 @@ class Study:
 
     def truth(self) -> Floats:
         """Accuracies of children on their own, `(seeds, n)`."""
-        found = [
-            [self.scores("alone-" + "".join(map(str, arch)), StandAlone(tuple(arch)), 1000 + s, np.array([arch]))[0][0] for arch in self.archs.tolist()]
-            for s in range(self.options.seeds)
-        ]  # fmt: skip
+        found = []
+        for seed in range(1000, 1000 + self.options.seeds):  # never a seed of a super-network
+            names = {"alone-" + "".join(map(str, arch)): tuple(arch) for arch in self.archs.tolist()}
+            found.append([self.scores(name, StandAlone(arch), seed, np.array([arch]))[0][0] for name, arch in names.items()])
         return np.array(found)
 
     def grouped(self, name: str, seed: int, keep: int = 0, **options: Any) -> list[Floats]:
