@@ -4,8 +4,8 @@
 
 After Zhang et al., Deeper Insights into Weight Sharing in Neural Architecture Search, 2020 (arXiv 2001.01431): S-Tau is the mean Kendall's
 tau of all pairs of rankings, GT-Tau that of a ranking with the truth, the mean of stand-alone trainings. Every row is several
-super-networks that differ in what its name says; the last rows are the noise ceiling (truth with other seeds) and chance. Trainings are kept in --work, so
-that a run that was stopped goes on.
+super-networks that differ in what its name says; the last rows are the noise ceiling (truth with other seeds) and chance. Trainings are
+kept in --work, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations

@@ -21,12 +21,8 @@ import os, signal, sys
 import torch
 torch.set_num_threads(1)
 from hwnas import data, spaces
-from hwnas.cli import main
 from hwnas.supernet import train
 out, strategy, kill_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
-def progress(now, total, numbers): pass
-class Deadly:
-    pass
 space = spaces.from_spec(eval(sys.argv[4]))
 if kill_at and os.environ["RANK"] == "1":
     from hwnas.supernet import strategies
@@ -38,7 +34,7 @@ if kill_at and os.environ["RANK"] == "1":
     strategies.OnePath.step = step
 from device_profiles.errors import HwnasError
 try:
-    train(space, data.load("digits"), out=out, strategy=strategy, epochs=2, batch_size=129)
+    train(space, data.load("digits"), out=out, strategy=strategy, epochs=2, batch_size=257, learning_rate=0.02, shift=1)
 except HwnasError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -63,19 +59,19 @@ def test_two_processes_give_the_weights_of_one(space: MobileNetSpace, digits: Da
     both = [start(rank, port, str(tmp_path / "two"), strategy, "0", repr(space.spec())) for rank in (0, 1)]
     errors = [child.communicate(timeout=300)[1] for child in both]
     assert [child.returncode for child in both] == [0, 0], errors
-    one = train(space, digits, out=tmp_path / "one", strategy=strategy, epochs=2, batch_size=129)
+    one = train(space, digits, out=tmp_path / "one", strategy=strategy, epochs=2, batch_size=257, learning_rate=0.02, shift=1)
     two, metadata = load(tmp_path / "two")
     history = load(tmp_path / "one")[1]["history"]
     for a, b in zip(metadata["history"], history, strict=True):
-        assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
         assert a["train_accuracy"] == pytest.approx(b["train_accuracy"], abs=0.01)
     for name, weight in checkpoint.weights(one).items():
-        assert torch.allclose(checkpoint.weights(two)[name], weight, rtol=0.02, atol=5e-3), name
+        assert torch.allclose(checkpoint.weights(two)[name], weight, rtol=1e-3, atol=1e-4), name
 
 
 def test_a_killed_process_is_told_in_a_line(space: MobileNetSpace, tmp_path: Path) -> None:
     port = free_port()
-    both = [start(rank, port, str(tmp_path / "out"), "one_path", "11", repr(space.spec())) for rank in (0, 1)]
+    both = [start(rank, port, str(tmp_path / "out"), "one_path", "6", repr(space.spec())) for rank in (0, 1)]
     message = both[0].communicate(timeout=300)[1]
     both[1].communicate(timeout=300)
     assert both[1].returncode == -signal.SIGKILL
