@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from device_profiles.errors import InputError
 from hwnas.spaces.base import Archs
 
 if TYPE_CHECKING:
@@ -52,9 +53,18 @@ class Shapes:
 
 
 def forward_each(net: MobileNetSupernet, images: torch.Tensor, archs: Archs) -> torch.Tensor:
-    """Logits `(n, classes)` of pixels 0..1 `(n, c, h, w)`; row i of `archs` is the sub-net of image i."""
+    """Logits `(n, classes)` of pixels 0..1 `(n, c, h, w)`; row i of `archs` is the sub-net of image i.
+
+    Raises InputError for a space with several resolutions, squeeze-excite, another activation than ReLU, or a layer behind the pooling:
+    there a masked channel is not what a narrower network computes, or images do not fit into one batch.
+    """
     space = net.space
-    column = {choice.name: np.array(choice.values)[archs[:, i]] for i, choice in enumerate(space.choices)}
+    if space.mix or len(space.resolutions) > 1 or {space.activation, *(stage.activation for stage in space.stages)} != {"Relu"}:
+        raise InputError(f"{space.name} cannot run a sub-net per image: that needs one resolution, ReLU and no layer behind the pooling")
+    if any(stage.squeeze for stage in space.stages):
+        raise InputError(f"{space.name} cannot run a sub-net per image: its squeeze-excite has no masks; choose another strategy")
+    column = {name: np.full(len(archs), value) for name, value in space.values(archs[0]).items()}  # also what there is no choice about
+    column |= {choice.name: np.array(choice.values)[archs[:, i]] for i, choice in enumerate(space.choices)}
     x, c_in = net.stem(images), np.full(len(archs), space.stem)
     for s, stage in enumerate(space.stages, 1):
         c_out, depth = column[f"stage{s}.width"], column[f"stage{s}.depth"]
@@ -96,6 +106,7 @@ def _expanded(block: ElasticBottleneck, x: torch.Tensor, inside: torch.Tensor, r
     if len(rows) < len(x):
         index = torch.from_numpy(rows).to(x.device)
         x, inside = x[index], inside[index]
+    assert block.expand is not None  # some image expands, so the block can
     return F.relu(_normalised(_conv(block.expand.conv, x, inside.shape[1]), block.expand.norm, inside))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from device_profiles.errors import InputError
 from hwnas.data import Dataset
 from hwnas.spaces import MobileNetSpace, Stage
 from hwnas.supernet import per_image
@@ -58,3 +59,27 @@ def test_channels_that_no_image_has_get_no_gradient(wide: MobileNetSupernet, dig
     assert project is not None
     assert float(project[:8].abs().sum()) > 0
     assert float(project[8:].abs().sum()) == 0
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        MobileNetSpace(STAGES, 10, 1, 16, stem=8, head=16, resolutions=(8, 16)),
+        MobileNetSpace(STAGES, 10, 1, 8, stem=8, head=16, mix=8),
+        MobileNetSpace(STAGES, 10, 1, 8, stem=8, head=16, activation="HardSwish"),
+        MobileNetSpace((Stage((8, 12), (1, 2), (3,), (1, 3), 1, squeeze=True),), 10, 1, 8, stem=8, head=16),
+    ],
+    ids=["resolutions", "mix", "activation", "squeeze"],
+)
+def test_a_space_whose_layers_cannot_be_masked_is_refused(space: MobileNetSpace) -> None:
+    net = MobileNetSupernet(space).train()
+    with pytest.raises(InputError, match="cannot run a sub-net per image"):
+        net.forward_each(torch.zeros(2, 1, *space.input_shape[1:]), space.sample(2, np.random.default_rng(0)))
+
+
+def test_choices_with_one_value_only(digits: Dataset) -> None:
+    net = MobileNetSupernet(MobileNetSpace((Stage((8,), (1, 2), (3,), (1,), 1),), 10, 1, 8, stem=8, head=16)).train()
+    arch = net.space.largest()
+    net.activate(arch)
+    images = to_input(digits.train.images[:8])
+    assert torch.allclose(net.forward_each(images, np.repeat(arch, 8, axis=0)), net(images), rtol=1e-3, atol=1e-4)
