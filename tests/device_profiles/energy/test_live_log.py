@@ -71,10 +71,12 @@ def test_energy_from_the_log_of_another_process(log: Path, runtime: RuntimeProce
     (line,) = [line for line in profile.lines if line["type"] == "energy"]
     assert line["status"] == "ok", line
     call_ms = sum(run[2] for run in line["runs"]) / len(line["runs"])
-    # A call keeps its core busy for as long as it runs, or for less where other programs want the core too.
+    # A call keeps its core busy for as long as it runs, or for a part of that where other programs want the core too.
     assert measured.energy_mj is not None
-    assert 0.3 * BUSY_W * call_ms < measured.energy_mj.value < 1.3 * BUSY_W * call_ms
-    assert all(0.5 * IDLE_W < run[1] < 0.5 * (IDLE_W + BUSY_W) for run in line["runs"])  # at rest nothing was drawn for the runs
+    assert 0 < measured.energy_mj.value < 1.3 * BUSY_W * call_ms
+    for watts, at_rest, _, _ in line["runs"]:  # the rows of the log lie where the runs and the rests were
+        assert at_rest == pytest.approx(IDLE_W, rel=0.2)
+        assert IDLE_W + 0.05 * BUSY_W < watts < IDLE_W + 1.2 * BUSY_W
 
 
 def test_a_log_that_nobody_writes_any_more(tmp_path: Path) -> None:
