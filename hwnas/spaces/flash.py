@@ -59,6 +59,9 @@ class FlashSpace(DrawnSpace):
     Choices: `cellC.width`, `cellC.depth`, `cellC.skip` of every cell. All convolutions are 3x3 with batch-norm and ReLU.
     """
 
+    #: How many layers a cell has besides its entry and depth - 1 more.
+    extra: int = 0
+
     def __init__(self, cells: Sequence[Cell], classes: int, channels: int, resolution: int) -> None:
         if classes < 2 or channels < 1 or not cells:
             raise InputError(
@@ -79,9 +82,6 @@ class FlashSpace(DrawnSpace):
             for i in range(1, max(cell.depths) + self.extra):
                 parts.append(Part(f"cell{c}.layer{i}", (width, skip) if i < min(cell.depths) + self.extra else (width, depth, skip)))
         self.choices, self.parts = tuple(choices), (*parts, Part("head", (len(choices) - 3,)))
-
-    #: How many layers a cell has besides its entry and depth - 1 more.
-    extra: int = 0
 
     def _check(self, cell: Cell) -> None:
         odd = [(w, s) for w in cell.widths for s in cell.skips if not (w * s).is_integer() or s < 0]

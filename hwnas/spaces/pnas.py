@@ -31,7 +31,8 @@ class PNASSpace(DrawnSpace):
     `reduction=True` (as in DARTS) choices of their own; the names then begin with `normal.` and `reduction.`. The output is all blocks side
     by side, as in the published PNASNet-5. A block does not change when left and right are exchanged: the canonical form has the lower
     pair of input and operator left. That cells are equal whose blocks come in another order is not used. Weights belong to an operator
-    on an input, so they differ between the inputs of a block.
+    on an input, so they differ between the inputs of a block. Both inputs are projected also where no block reads one of them, so that the
+    price of a block is its own; runtimes leave such a projection out, and a cost table then reports a deviation.
     """
 
     name = "pnas-cell"

@@ -107,7 +107,7 @@ def test_profile_of_files_and_lists(cli: Any, tmp_path: Path) -> None:
         (("predict", "TEXT", "--device", "none.json"), "none.json"),
         (("fit", "none.jsonl", "--out", "OUT"), "none.jsonl"),
         (("fit", "TEXT", "--out", "OUT"), "line 1"),
-        (("profile", "--space", "mobilnet", "--out", "OUT"), "did you mean 'mobilenet-small'"),
+        (("profile", "--space", "mobilnet-small", "--out", "OUT"), "did you mean 'mobilenet-small'"),
         (("profile", "--out", "OUT", "--space", "mobilenet-small", "--onnx", "a.onnx"), "--space NAME or --onnx FILE"),
         (("profile", "--space", "mobilenet-small", "--budget", "soon", "--out", "OUT"), "90s"),
         (("profile", "--space", "mobilenet-small", "--runtime", "onnxruntim", "--out", "OUT"), "did you mean 'onnxruntime'"),
