@@ -20,7 +20,7 @@ from safetensors.torch import save as to_bytes
 from device_profiles.errors import DeviceError, InputError
 from hwnas.spaces import from_spec
 from hwnas.supernet.base import Supernet
-from hwnas.supernet.strategies import make
+from hwnas.supernet.strategies import STRATEGIES, make
 
 #: The file in a training's folder.
 FILE = "supernet.safetensors"
@@ -68,7 +68,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Supernet, dict[str, Any]]:
     tensors, metadata = read(path)
     try:
         space, trained = from_spec(metadata["space"]), metadata.get("strategy")
-        supernet = space.supernet() if trained is None else make(trained["name"], trained["options"]).supernet(space)
+        own = trained is None or trained["name"] not in STRATEGIES  # somebody's own strategy: its weights fit, or that is said
+        supernet = space.supernet() if own else make(trained["name"], trained["options"]).supernet(space)
     except (KeyError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(f"{path}: the checkpoint does not describe a search space ({type(error).__name__}: {error})") from error
     assert isinstance(supernet, Supernet)
