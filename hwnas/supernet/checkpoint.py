@@ -68,8 +68,10 @@ def load(path: str | os.PathLike[str]) -> tuple[Supernet, dict[str, Any]]:
     tensors, metadata = read(path)
     try:
         space, trained = from_spec(metadata["space"]), metadata.get("strategy")
-        own = trained is None or trained["name"] not in STRATEGIES  # somebody's own strategy: its weights fit, or that is said
-        supernet = space.supernet() if own else make(trained["name"], trained["options"]).supernet(space)
+        if trained is None or trained["name"] not in STRATEGIES:  # somebody's own strategy: its weights fit, or that is said
+            supernet = space.supernet()
+        else:
+            supernet = make(trained["name"], trained["options"]).supernet(space)
     except (KeyError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(f"{path}: the checkpoint does not describe a search space ({type(error).__name__}: {error})") from error
     assert isinstance(supernet, Supernet)
