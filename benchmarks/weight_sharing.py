@@ -60,9 +60,9 @@ class Study:
             found.append([self.scores(name, StandAlone(arch), seed, np.array([arch]))[0][0] for name, arch in names.items()])
         return np.array(found)
 
-    def grouped(self, name: str, seed: int, keep: int = 0, **options: Any) -> list[Floats]:
+    def grouped(self, name: str, weights_seed: int, keep: int = 0, **options: Any) -> list[Floats]:
         """Accuracies of a super-network with grouped sharing."""
-        return self.scores(name, make("grouped", options), seed, self.archs, keep)
+        return self.scores(name, make("grouped", options), weights_seed, self.archs, keep)
 
 
 def row(name: str, rankings: list[Floats], truth: Floats) -> dict[str, Any]:
