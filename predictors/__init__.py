@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from predictors.prediction import Prediction
     from predictors.roofline import Roofline
     from predictors.store import load
+    from predictors.transfer import Transfer
 
 __all__ = [
     "BoostedTrees", "Cost", "CostTable", "CrossbarTiles", "LookupTable", "NetworkPredictor", "Prediction", "Roofline", "SystolicArray",
-    "covering", "load",
+    "Transfer", "covering", "load",
 ]  # fmt: skip
 
 _WHERE = {
     "BoostedTrees": "boosted", "Cost": "cost", "CostTable": "cost_table", "CrossbarTiles": "accelerators", "LookupTable": "lookup",
-    "NetworkPredictor": "network", "Prediction": "prediction", "Roofline": "roofline", "SystolicArray": "accelerators", "load": "store",
+    "NetworkPredictor": "network", "Prediction": "prediction", "Roofline": "roofline", "SystolicArray": "accelerators",
+    "Transfer": "transfer", "load": "store",
 }  # fmt: skip
 
 

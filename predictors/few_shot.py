@@ -26,11 +26,16 @@ _ROUNDS = 8
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is known about z after measuring: `mean` `(q,)`, `covariance` `(q, q)`; `noise` of a measurement; `count` of them."""
+    """What is known about z after measuring: `mean` `(q,)` and `covariance` `(q, q)`.
+
+    `noise` is the relative error of a measurement, `size` how large the differences are against what the prior expected, `count` the
+    number of measurements.
+    """
 
     mean: Vector
     covariance: Matrix
     noise: float
+    size: float
     count: int
 
     @classmethod
@@ -47,7 +52,8 @@ class Posterior:
             (w * (c + np.outer(m - mean, m - mean)) for w, (m, c, _) in zip(weights, found, strict=True)), np.zeros((rows.shape[1],) * 2)
         )
         noise = float(np.sqrt(weights @ np.square(np.tile(NOISES, len(GAINS)))))
-        return cls(mean, covariance, noise, len(ratios))
+        size = float(np.sqrt(weights @ np.repeat(GAINS, len(NOISES))))
+        return cls(mean, covariance, noise, size, len(ratios))
 
     def ratios(self, factor: Matrix) -> Vector:
         """The ratio of items `(n, q)`, `(n,)`."""
@@ -55,14 +61,14 @@ class Posterior:
 
     def deviations(self, factor: Matrix) -> Vector:
         """Its standard deviation without the error of measuring, `(n,)`."""
-        return np.sqrt(np.maximum(np.einsum("ij,ij->i", factor @ self.covariance, factor), 0.0))
+        return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", factor @ self.covariance, factor), 0.0)))
 
     def half_widths(self, factor: Matrix) -> Vector:
         """What a measurement of each item is off by at most with a chance of 90 %, `(n,)`."""
         chance = 0.5 + COVERAGE / 2
         # The noise itself is known from `count` measurements only.
         wide = float(stdtrit(self.count + 2.0, chance))
-        return np.hypot(wide * self.deviations(factor), float(stdtrit(min(TAILS, self.count + 2.0), chance)) * self.noise)
+        return np.asarray(np.hypot(wide * self.deviations(factor), float(stdtrit(min(TAILS, self.count + 2.0), chance)) * self.noise))
 
 
 def _candidate(rows: Matrix, ratios: Vector, gain: float, noise: Vector) -> tuple[Vector, Matrix, float]:

@@ -20,7 +20,7 @@ from predictors.lookup import LookupTable
 from predictors.roofline import Roofline
 
 #: Where a price can come from, best first.
-SOURCES = ("measured", "interpolated", "trees", "base")
+SOURCES = ("measured", "transferred", "interpolated", "trees", "base")
 
 #: Trees on fewer operators than this only repeat the base.
 MIN_FOR_TREES = 20
@@ -66,7 +66,8 @@ class OperatorPrice:
 
 
 class OperatorPricer:
-    """Prices operators: the measured value of one that was measured, else the model that proved better, else the base.
+    """Prices operators: the value of one that was measured, here or on another device (then scaled, see `device_transfer`), else the model
+    that proved better, else the base.
 
     Learned: `measured_` by key, `roofline_`, `lookup_`, `trees_` (None below `MIN_FOR_TREES` operators), `choice_` by family,
     `widths_` by source (log half-width per unit of doubt, see `HeldOut`), `kinds_` and `families_` seen, `failed_` keys.
@@ -113,13 +114,18 @@ class OperatorPricer:
         """One price per operator, in order; every one above 0. A price does not depend on the others of the batch."""
         new = {op.key: op for op in operators if op.key not in self._cache}
         guessed = [op for key, op in new.items() if key not in self.measured_]
-        prices = {key: OperatorPrice(op, self.measured_[key], "measured") for key, op in new.items() if key in self.measured_}
+        prices = {key: self._kept(op) for key, op in new.items() if key in self.measured_}
         prices.update((price.operator.key, price) for price in self._guess(guessed))
         found = [prices[op.key] if op.key in prices else self._cache[op.key] for op in operators]
         if len(self._cache) + len(prices) > _CACHE:
             self._cache.clear()
         self._cache.update(prices)
         return found
+
+    def _kept(self, op: Operator) -> OperatorPrice:
+        latency = self.measured_[op.key]
+        # What another device measured, scaled by what is known of this one, is not a measurement of this one.
+        return OperatorPrice(op, latency, "measured" if latency.origin == "measured" else "transferred")
 
     def _guess(self, operators: list[Operator]) -> list[OperatorPrice]:
         if not operators:

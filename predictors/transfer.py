@@ -42,8 +42,9 @@ class Transfer:
         return self.learn(sources, features).adapt(chosen, measured)
 
     def learn(self, sources: npt.ArrayLike, features: npt.ArrayLike | None = None) -> Transfer:
-        """What the known devices say. `sources`: costs `(n, d)` > 0, measured or predicted; `features`: `(n, f)`, what the items are made of.
+        """What the known devices say.
 
+        `sources`: costs `(n, d)` > 0, measured or predicted; `features`: `(n, f)`, what the items are made of.
         Costs are expected to be about linear in features, as they are in counts of operators. Raises InputError for wrong shapes or values.
         """
         costs = _matrix("costs on known devices", sources)
