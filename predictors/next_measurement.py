@@ -28,27 +28,25 @@ def next_measurements(
 
     Raises InputError when an index is out of range.
     """
-    known = [int(i) for i in np.asarray(measured, dtype=np.intp).ravel()]
+    known = list(dict.fromkeys(int(i) for i in np.asarray(measured, dtype=np.intp).ravel()))
     if any(not 0 <= i < len(factor) for i in known):
         raise InputError(f"an index of what was measured is not within 0 to {len(factor) - 1}")
     importance = np.ones(len(factor)) if weights is None else np.asarray(weights, dtype=np.float64)
     price = np.ones(len(factor)) if costs is None else np.asarray(costs, dtype=np.float64)
-    # Rows of `left` and `seen` are items after what was measured; `seen @ seen.T` would be how much each says about all items.
+    # The squared length of a row of `seen` is how much the item says about all items, by their importance.
     values, vectors = np.linalg.eigh(factor.T @ (importance[:, None] * factor))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     posterior = np.eye(factor.shape[1])
     seen, variance = factor @ root, np.square(factor).sum(axis=1)
-    chosen: list[int] = []
-    open_ = np.ones(len(factor), dtype=bool)
-    while open_.any() and (known or len(chosen) < count):
+    taken: list[int] = []
+    for step in range(min(len(known) + count, len(factor))):
         gain = np.square(seen).sum(axis=1) / (variance + noise**2) / price
-        item = known.pop(0) if known else int(np.argmax(np.where(open_, gain, -1.0)))
-        if open_[item]:
-            chosen.append(item)
-            open_[item] = False
-        step = posterior @ factor[item] / np.sqrt(variance[item] + noise**2)
-        along = factor @ step
-        posterior -= np.outer(step, step)
+        gain[taken] = -1.0
+        item = known[step] if step < len(known) else int(np.argmax(gain))
+        taken.append(item)
+        direction = posterior @ factor[item] / np.sqrt(variance[item] + noise**2)
+        along = factor @ direction
+        posterior -= np.outer(direction, direction)
         variance = np.maximum(variance - np.square(along), 0.0)
-        seen = seen - np.outer(along, step @ root)
-    return chosen[len(set(np.asarray(measured, dtype=np.intp).ravel().tolist())) :]
+        seen = seen - np.outer(along, direction @ root)
+    return taken[len(known) :]
