@@ -119,4 +119,4 @@ def test_order_batch_and_memory_do_not_change_prices(lab: SimpleNamespace, monke
 
 
 def test_sources_are_those_of_the_contract() -> None:
-    assert SOURCES == ("measured", "interpolated", "trees", "base")
+    assert SOURCES == ("measured", "transferred", "interpolated", "trees", "base")
