@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,11 @@ from device_profiles.errors import InputError, unknown
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
 from hwnas.cli.show import bar, emit, need, say
+from hwnas.cli.table_search import search_table
+
+if TYPE_CHECKING:
+    from hwnas.run import Run
+    from hwnas.search import Progress
 
 
 def train(
@@ -64,14 +70,16 @@ def train(
 
 
 def search(
-    supernet: Annotated[Path, typer.Option(help="A folder that `hwnas train` wrote.")],
-    device: Annotated[Path, typer.Option(help="A predictor that `hwnas fit` wrote.")],
     out: Annotated[Path, typer.Option(help="The run folder.")],
+    supernet: Annotated[Path | None, typer.Option(help="A folder that `hwnas train` wrote.")] = None,
+    device: Annotated[str | None, typer.Option(help="A predictor that `hwnas fit` wrote; with --table one of its devices.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Recorded architectures (.npz or .csv) instead of a super-network.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="With --table, the data set whose accuracy is meant.")] = None,
     objectives: Annotated[
         str, typer.Option(help="Comma-separated; see the error of a wrong name for what there is.")
     ] = "accuracy,latency_ms",
     constraint: Annotated[list[str] | None, typer.Option(help='Such as "latency_ms<=20"; may be given several times.')] = None,
-    algorithm: Annotated[str, typer.Option(help="See `hwnas algorithms`.")] = "nsga2",
+    algorithm: Annotated[str, typer.Option(help="See `hwnas algorithms`; `auto` chooses and says why.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(min=1, help="Different architectures to evaluate.")] = 200,
     data: Annotated[str | None, typer.Option(help="The images, when they are not where they were at training.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn and recorded when not given.")] = None,
@@ -79,7 +87,31 @@ def search(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: Json = False,
 ) -> None:
-    """Search a trained super-network for the front of accuracy against cost on a device."""
+    """Search a trained super-network, or a recorded table, for the front of accuracy against cost on a device."""
+    with bar("searching") as update:
+
+        def progress(state: Progress) -> None:
+            update(state.done / state.total, _state(state))
+
+        if table is not None:
+            if supernet is not None:
+                raise InputError("a search has --supernet or --table, not both")
+            run = search_table(
+                table, out, objectives, device, dataset, constraint or [], algorithm, evaluations, seed, resume, progress
+            )  # fmt: skip
+        elif supernet is None or device is None:
+            raise InputError("a search needs --supernet and --device, or --table")
+        else:
+            run = _search_supernet(
+                supernet, device, out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress
+            )  # fmt: skip
+    _show(run, json, ends=table is None)
+
+
+def _search_supernet(
+    supernet: Path, device: str, out: Path, objectives: str, constraints: list[str], algorithm: str, evaluations: int, data: str | None,
+    seed: int | None, resume: bool, progress: Callable[[Progress], None],
+) -> Run:  # fmt: skip
     need("torch", "safetensors", extra="train")
     need("sklearn", "xgboost", extra="predict")
     need("pymoo", "moocore", extra="search")
@@ -100,23 +132,29 @@ def search(
         raise InputError(f"--objectives names nothing; there is {', '.join(known)}")
     spec = {"command": sys.argv}
     space = scorer.supernet.space
-    with bar(f"searching {space.name}") as update:
-        run = hwnas.search(
-            space, [known[name] for name in names], constraint or [], algorithm, evaluations, seed,
-            out=out, resume=resume, extra_spec=spec, progress=lambda p: update(p.done / p.total, _state(p)),
-        )  # fmt: skip
+    run = hwnas.search(
+        space, [known[name] for name in names], constraints, algorithm, evaluations, seed,
+        out=out, resume=resume, extra_spec=spec, progress=progress,
+    )  # fmt: skip
     score_front(run, scorer)
+    return run
+
+
+def _show(run: Run, json: bool, ends: bool) -> None:
+    """The front, and what to do with it; `ends`: there are networks behind it."""
     front = run.front()
     if json:
-        emit({"run": str(out), "seed": run.spec["seed"], "counts": run.counts(), "front": front.to_json()})
+        emit({"run": str(run.path), "seed": run.spec["seed"], "counts": run.counts(), "front": front.to_json()})
         return
     say(f"{len(front)} points on the front after {sum(run.counts().values())} evaluations (seed {run.spec['seed']})")
     for point in front:
         say("  " + "  ".join(f"{name} {quantity.value:.4g}" for name, quantity in point.objectives.items()))
-    say(f"next: hwnas verify {out}   hwnas report {out}   hwnas export {out} --pick knee --out knee.onnx")
+    if "chosen_because" in run.spec:
+        say(f"algorithm {run.spec['algorithm']}, for {run.spec['chosen_because']}")
+    if ends:
+        say(f"next: hwnas verify {run.path}   hwnas report {run.path}   hwnas export {run.path} --pick knee --out knee.onnx")
 
 
-def _state(progress: object) -> str:
-    best = getattr(progress, "best", {})
-    numbers = ", ".join(f"best {name} {value:.4g}" for name, value in best.items())
-    return f"{getattr(progress, 'done', 0)} evaluated, front {getattr(progress, 'front_size', 0)}, {numbers}"
+def _state(progress: Progress) -> str:
+    numbers = ", ".join(f"best {name} {value:.4g}" for name, value in progress.best.items())
+    return f"{progress.done} evaluated, front {progress.front_size}, {numbers}"

@@ -94,3 +94,4 @@ def algorithms(json: Json = False) -> None:
         return
     for row in rows:
         say(f"{row['name']}: {row['about']} [{row['paper']}]")
+    say("auto: exact where every objective is a sum over the parts of the space, surrogate otherwise; says why")

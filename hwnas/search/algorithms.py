@@ -9,12 +9,40 @@ from typing import Any
 import numpy as np
 
 from device_profiles.errors import InputError, unknown
+from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
+from hwnas.search.exact import ExactSearch
+from hwnas.search.exact_front import GROUPS, joint_groups
 from hwnas.search.nsga2 import Nsga2
 from hwnas.search.random_search import RandomSearch
+from hwnas.search.surrogate_assisted import SurrogateAssisted
 
 #: Name -> class; each class says in one line what it is (`description`) and where it comes from (`paper`). Add your own under a new name.
-ALGORITHMS: dict[str, type[Optimiser]] = {"nsga2": Nsga2, "random": RandomSearch}
+ALGORITHMS: dict[str, type[Optimiser]] = {
+    "exact": ExactSearch, "nsga2": Nsga2, "random": RandomSearch, "surrogate": SurrogateAssisted,
+}  # fmt: skip
+
+#: The name that lets hwnas choose.
+AUTO = "auto"
+
+
+def choose(problem: Problem) -> tuple[str, str]:
+    """The algorithm for a problem, and why, in one line: exact where it applies, surrogate-assisted otherwise."""
+    objectives, space = problem.objectives, problem.space
+    if len(objectives) > 3:
+        return "surrogate", f"an exact front has at most three objectives, not {len(objectives)}"
+    rough = [objective.name for objective in objectives if objective.expensive or Additive.of(objective, space) is None]
+    if rough:
+        return "surrogate", f"{' and '.join(rough)} {'are' if len(rough) > 1 else 'is'} not a sum over the parts of {space.name}"
+    wrong = [str(c) for c in problem.constraints for o in objectives if o.name == c.name and c.upper != (o.direction == "min")]
+    if wrong:
+        return "surrogate", f"an exact front knows no bound from the good side, such as {wrong[0]}"
+    if joint_groups(space) > GROUPS:
+        return "surrogate", f"the parts of {space.name} share too many choices for an exact front"
+    return (
+        "exact",
+        f"{' and '.join(o.name for o in objectives)} {'are sums' if len(objectives) > 1 else 'is a sum'} over the parts of {space.name}",
+    )
 
 
 def make(name: str, problem: Problem, seed: int, options: Mapping[str, Any]) -> Optimiser:

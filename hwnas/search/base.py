@@ -18,11 +18,15 @@ from hwnas.spaces.base import Archs, SearchSpace
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched, for what, under which constraints."""
+    """What is searched, for what, under which constraints.
+
+    `reference`, where somebody set one: the values, one per objective in natural direction, beyond which an architecture is of no use.
+    """
 
     space: SearchSpace
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
+    reference: tuple[float, ...] | None = None
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -84,6 +88,12 @@ class Optimiser(ABC):
         fresh = fresh[self.problem.feasible_sampler.feasible(fresh)][:limit]
         self._seen.update(row.tobytes() for row in fresh)
         return fresh
+
+    def first(self, n: int) -> Archs:
+        """At most `n` to begin with: the smallest and the largest architecture, where they are feasible, then random ones."""
+        space = self.problem.space
+        ends = self.unseen(np.concatenate([space.smallest(), space.largest()]), n)
+        return np.concatenate([ends, self.fresh(n - len(ends))])
 
     def fresh(self, n: int, rounds: int = 8) -> Archs:
         """At most `n` random feasible architectures that were never proposed; fewer only when hardly any are left."""

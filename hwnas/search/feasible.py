@@ -11,6 +11,7 @@ import numpy.typing as npt
 from device_profiles.errors import InputError
 from hwnas.objectives import Constraint, Floats, Objective
 from hwnas.search.estimate import estimate
+from hwnas.search.tables.space import TableSpace
 from hwnas.spaces.base import Archs, SearchSpace
 
 #: Random architectures judged for one draw before the rest is found by descent.
@@ -145,6 +146,8 @@ def reachable(constraint: Constraint, value: float) -> str:
 
 def enumerate_space(space: SearchSpace) -> Archs | None:
     """Every canonical architecture of a small space, in lexicographic order, shape `(space.size, n_choices)`; None for a large one."""
+    if isinstance(space, TableSpace):
+        return space.table.archs if len(space.table) <= ENUMERABLE else None
     cardinalities = space.cardinalities.tolist()
     if math.prod(cardinalities) > ENUMERABLE:
         return None

@@ -13,7 +13,7 @@ from device_profiles.errors import InputError, unknown
 from hwnas.objectives import Constraint, Floats, as_constraints, as_objectives
 from hwnas.provenance import provenance, seen_from
 from hwnas.run import Run
-from hwnas.search.algorithms import ALGORITHMS, make
+from hwnas.search.algorithms import ALGORITHMS, AUTO, choose, make
 from hwnas.search.base import Optimiser, Problem
 from hwnas.search.evaluation import Evaluator
 from hwnas.search.feasible import reachable
@@ -47,9 +47,9 @@ def search(
 
     `objectives`: what `as_objective` takes. `constraints`: texts such as "latency_ms <= 20". `evaluations`: how many different
     architectures may be evaluated; those that violate a constraint on a cheap objective count, but cost nothing more. `seed`: drawn and
-    recorded when not given. `progress` is called after every commit. The spec records where the objectives come from (`hwnas.provenance`);
-    `extra_spec`: more keys for the run's spec (`device`, `command`, ...);
-    all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
+    recorded when not given. `algorithm`: a name of `ALGORITHMS`, or "auto", which chooses one and records why. `progress` is called after
+    every commit. The spec records where the objectives come from (`hwnas.provenance`); `extra_spec`: more keys for the run's spec
+    (`device`, `command`, ...); all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
 
     With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` may be raised, the
     evaluations that are there stay, failures included, and where there is no run yet it starts. Ctrl-c leaves a run that can be resumed.
@@ -77,7 +77,7 @@ def search(
         else:
             spec["seed"] = int.from_bytes(os.urandom(4), "big") if seed is None else seed
             run = Run.create(folder, spec, problem.objectives)
-        optimiser = make(algorithm, problem, spec["seed"], spec["options"])
+        optimiser = make(spec["algorithm"], problem, spec["seed"], spec["options"])
         with Writer(run.database) as writer:
             writer.set_spec(evaluations=evaluations, stopped=None)
             loop = _Loop(problem, optimiser, run, writer, evaluations, progress)
@@ -91,15 +91,18 @@ def _prepare(
     seed: int | None, options: Mapping[str, Any], extra: Mapping[str, Any],
 ) -> tuple[Problem, dict[str, Any]]:  # fmt: skip
     """Everything that can be refused is refused here, before the disk is touched."""
-    if algorithm not in ALGORITHMS:
-        raise unknown("algorithm", algorithm, ALGORITHMS)
+    if algorithm not in (*ALGORITHMS, AUTO):
+        raise unknown("algorithm", algorithm, (*ALGORITHMS, AUTO))
     if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
         raise InputError(f"evaluations is a whole number of at least 1, got {evaluations!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise InputError(f"a seed is a whole number of at least 0, got {seed!r}")
     described = as_objectives(objectives, space)
     problem = Problem(space, described, as_constraints(constraints, described))
-    spec = make_spec(problem, algorithm, options, evaluations, seed, extra)
+    why: dict[str, str] = {}
+    if algorithm == AUTO:
+        algorithm, why["chosen_because"] = choose(problem)
+    spec = make_spec(problem, algorithm, options, evaluations, seed, {**extra, **why})
     make(algorithm, problem, 0, spec["options"])
     problem.feasible_sampler.check()
     return problem, {**spec, "hypervolume_reference": hypervolume_reference(problem), "stopped": None}

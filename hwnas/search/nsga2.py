@@ -41,18 +41,13 @@ class Nsga2(Optimiser):
         """The next architectures of the generation; a new one is bred from all that was told when this one is handed out."""
         if len(self._queue) == 0:
             self._absorb()
-            self._queue = self._breed() if self._algorithm.is_initialized else self._first()
+            self._queue = self._breed() if self._algorithm.is_initialized else self.first(self.batch)
         asked, self._queue = self._queue[:n], self._queue[n:]
         return asked
 
     def tell(self, archs: Archs, values: Floats, violation: Floats) -> None:
         """Keep the answers until the next generation is due."""
         self._told.append((archs, values, violation))
-
-    def _first(self) -> Archs:
-        space = self.problem.space
-        ends = self.unseen(np.concatenate([space.smallest(), space.largest()]))
-        return np.concatenate([ends, self.fresh(self.batch - len(ends))])
 
     def _absorb(self) -> None:
         """Let what was told compete with the population."""
