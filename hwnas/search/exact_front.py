@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from hwnas.spaces.base import Archs, SearchSpace
 
 #: Partial architectures kept per group, by the number of objectives; more are thinned, and the gap says what that may have cost. With two
 #: objectives groups are sets of a few thousand; with three they have no end.
-LIMITS = {1: 1, 2: 1 << 15, 3: 1 << 13}
+LIMITS = {1: 1, 2: 1 << 15, 3: 1 << 14}
 #: Groups at a time: the joint values of the choices that parts share while they are open.
 GROUPS = 4096
 
@@ -76,22 +76,32 @@ def joint_groups(space: SearchSpace) -> int:
 
 
 class _Arrival(NamedTuple):
-    """A group of `members`, the first of them number `offset`, with a part added: every configuration with every member, in that order."""
+    """A group's values `(m, members)`, its first member being number `offset`, and the configurations `(k,)` at `(m, k)` that join it."""
 
-    sums: Floats
+    members: Floats
     offset: int
-    members: int
     configuration: Index
+    costs: Floats
+
+    def sums(self) -> Floats:
+        """Every configuration with every member, in that order, `(m, k * members)`."""
+        return (self.costs[:, :, None] + self.members[:, None, :]).reshape(len(self.costs), -1)
+
+    def origins(self, positions: Index) -> tuple[Index, Index]:
+        """For positions in `sums`: the number of the member, and the configuration."""
+        option = positions // self.members.shape[1]
+        return positions - option * self.members.shape[1] + self.offset, self.configuration[option]
 
 
-def _origins(parts: Sequence[_Arrival], kept: Index) -> tuple[Index, Index]:
-    """For positions in the joined arrivals: the member before, and the configuration of the part that was added."""
-    starts = np.cumsum([0, *(part.sums.shape[1] for part in parts)])
-    which = np.searchsorted(starts, kept, side="right") - 1
-    option, member = np.divmod(kept - starts[which], np.array([part.members for part in parts])[which])
-    first = np.cumsum([0, *(len(part.configuration) for part in parts)])
-    chosen = np.concatenate([part.configuration for part in parts])[first[which] + option]
-    return np.array([part.offset for part in parts])[which] + member, chosen
+def _origins(parts: Sequence[_Arrival], starts: Sequence[int], kept: Index) -> tuple[Index, Index]:
+    """For positions in the joined sums of several arrivals, which begin at `starts`: the number of the member, and the configuration."""
+    if len(parts) == 1:
+        return parts[0].origins(kept)
+    before, chosen = np.empty_like(kept), np.empty_like(kept)
+    for part, start, end in zip(parts, starts[:-1], starts[1:], strict=True):
+        here = np.flatnonzero((kept >= start) & (kept < end))
+        before[here], chosen[here] = part.origins(kept[here] - start)
+    return before, chosen
 
 
 class _Program:
@@ -135,8 +145,7 @@ class _Program:
             for values in product(*(range(self.limits[c]) for c in new)):
                 known = dict(zip((*self.opened, *new), (*key, *values), strict=True))
                 configuration, costs = options[tuple(known[c] for c in choices if c not in own)]
-                sums = (costs[:, :, None] + members[:, None, :]).reshape(len(costs), -1)
-                arrivals.setdefault(tuple(known[c] for c in after), []).append(_Arrival(sums, offset, members.shape[1], configuration))
+                arrivals.setdefault(tuple(known[c] for c in after), []).append(_Arrival(members, offset, configuration, costs))
             offset += members.shape[1]
         self.opened = after
         self._settle(p, arrivals)
@@ -158,25 +167,38 @@ class _Program:
         """Join what arrives in each group, keep what is within the bounds and not dominated, thin what is too much."""
         self.groups = {}
         trail: list[tuple[Index, Index]] = []
+        settled: dict[tuple[tuple[int, bytes], ...], tuple[Floats, list[int], Index]] = {}
         lost = np.zeros(len(self.gap))
         for key, parts in arrivals.items():
-            sums = np.concatenate([part.sums for part in parts], axis=1) if len(parts) > 1 else parts[0].sums
-            self.operations += sums.shape[1]
-            if self.bounded:
-                within = np.flatnonzero(((sums + self.rest[p + 1][:, None]) <= self.bounds[:, None]).all(axis=0))
-                kept = within[front_index(sums[:, within])]
-            else:
-                kept = front_index(sums)
-            if len(kept) == 0:
-                continue
-            if len(kept) > self.limit:
-                few, worse = thinned(sums[:, kept], self.limit)
-                kept, lost = kept[few], np.maximum(lost, worse)
-            self.groups[key] = sums[:, kept]
-            trail.append(_origins(parts, kept))
+            # Depths that the part does not tell apart lead to groups that are alike: one is computed.
+            alike = tuple((part.offset, part.costs.tobytes()) for part in parts)
+            if alike not in settled:
+                sums = [part.sums() for part in parts]
+                starts = [0, *accumulate(piece.shape[1] for piece in sums)]
+                joined = np.concatenate(sums, axis=1) if len(sums) > 1 else sums[0]
+                kept, worse = self._keep(p, joined)
+                lost = np.maximum(lost, worse)
+                settled[alike] = joined[:, kept], starts, kept
+            values, starts, kept = settled[alike]
+            if values.shape[1]:
+                self.groups[key] = values
+                trail.append(_origins(parts, starts, kept))
         self.gap += lost
         befores, configurations = zip(*trail, strict=True) if trail else ([_NOTHING], [_NOTHING])
         self.trail.append((np.concatenate(befores), np.concatenate(configurations)))
+
+    def _keep(self, p: int, sums: Floats) -> tuple[Index, Floats]:
+        """Which of `(m, n)` sums go on after part `p`, and what leaving out others of the front may have cost, `(m,)`."""
+        self.operations += sums.shape[1]
+        if self.bounded:
+            within = np.flatnonzero(((sums + self.rest[p + 1][:, None]) <= self.bounds[:, None]).all(axis=0))
+            kept = within[front_index(sums[:, within])]
+        else:
+            kept = front_index(sums)
+        if len(kept) <= self.limit:
+            return kept, np.zeros(len(sums))
+        few, worse = thinned(sums[:, kept], self.limit)
+        return kept[few], worse
 
     def _archs(self, n: int) -> Archs:
         """The architectures of the last members, canonical, shape `(n, n_choices)`."""
@@ -184,7 +206,7 @@ class _Program:
         member = np.arange(n)
         for part, (before, configuration) in zip(reversed(self.space.parts), reversed(self.trail), strict=True):
             if part.choices:
-                shape = [self.limits[c] for c in part.choices]
-                archs[:, part.choices] = np.stack(np.unravel_index(configuration[member], shape), axis=1)
+                values = np.indices([self.limits[c] for c in part.choices]).reshape(len(part.choices), -1)
+                archs[:, part.choices] = values.T[configuration[member]]
             member = before[member]
-        return self.space.canonical(archs)
+        return np.where(self.space.active(archs), archs, 0)

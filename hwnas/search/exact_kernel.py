@@ -27,14 +27,15 @@ def front_index(points: Floats) -> Index:
 
 
 def _two(first: Floats, second: Floats) -> Index:
-    order = np.argsort(first, kind="stable")  # sums of sorted sets are runs, which a stable sort merges
+    order = first.argsort(kind="stable")  # sums of sorted sets are runs, which a stable sort merges
     second = second[order]
     keep = np.empty(len(order), dtype=bool)
     keep[0] = True
     np.less(second[1:], np.minimum.accumulate(second)[:-1], out=keep[1:])
     kept = order[keep]
-    ties = np.flatnonzero(first[kept][1:] == first[kept][:-1])  # of equal first objectives the last kept is the best
-    return np.delete(kept, ties) if len(ties) else kept
+    ends = first[kept]
+    ties = ends[1:] == ends[:-1]  # of equal first objectives the last kept is the best
+    return np.delete(kept, np.flatnonzero(ties)) if ties.any() else kept
 
 
 def _three(points: Floats) -> Index:
