@@ -102,6 +102,7 @@ def search(
         elif supernet is None or device is None:
             raise InputError("a search needs --supernet and --device, or --table")
         else:
+            know(own)
             run = _search_supernet(
                 supernet, device, out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress
             )  # fmt: skip
@@ -120,10 +121,11 @@ def _search_supernet(
     from hwnas.accuracy import load_accuracy
     from hwnas.finish import score_front
 
-    know(own)
     predictor = predictors.load(device)
     scorer = load_accuracy(supernet, data)
     known = {"accuracy": scorer, "latency_ms": predictor.latency_ms}
+    if predictor.energy_ is not None:
+        known["energy_mj"] = predictor.energy_mj
     names = [name.strip() for name in objectives.split(",") if name.strip()]
     for name in names:
         if name not in known:
