@@ -54,7 +54,11 @@ def constant(known: Sequence[NetworkMeasurement], judged: Sequence[NetworkMeasur
 def executed(net: NetworkMeasurement) -> Network:
     """What a measured network executes; how its nodes are connected is not kept in a profile and does not matter for its price."""
     operators = [op for op, count in net.operators for _ in range(count)]
-    return Network(tuple(Node(op, str(i), (), ()) for i, op in enumerate(operators)), {}, (), net.name)
+    names = [
+        (tuple(f"{i}.in{k}" for k in range(len(op.inputs))), tuple(f"{i}.out{k}" for k in range(len(op.outputs))))
+        for i, op in enumerate(operators)
+    ]
+    return Network(tuple(Node(op, str(i), *names[i]) for i, op in enumerate(operators)), {}, (), net.name)
 
 
 def sums(device: NetworkPredictor, judged: Sequence[NetworkMeasurement]) -> Vector:

@@ -20,6 +20,7 @@ import numpy as np
 from device_profiles import journal, protocol
 from device_profiles.append import Appender
 from device_profiles.drift import Drift, Known, drift
+from device_profiles.effort import Effort
 from device_profiles.energy.meter import Meter
 from device_profiles.fingerprint import device_fingerprint, refuse_emulated
 from device_profiles.items import Item, background_items, by_key, plan_items
@@ -35,9 +36,6 @@ from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, Runti
 
 #: Called as `progress(share done, message)`.
 Progress = Callable[[float, str], None]
-
-#: Seconds to make one session, and per block beyond the block itself, before any was seen; only used to divide a budget into rounds.
-_LOAD_S, _OVERHEAD_S = 0.012, 0.002
 
 #: Share of the remaining budget that is given away before the cost of blocks on this machine is known well.
 _CAUTION = 0.7
@@ -113,7 +111,7 @@ class Campaign:
         self._pinning, self._reserve_s = Pinning(runtime, cores), 0.0
         self._timed_s, self._target = 0.0, self.settings.max_rounds
         self._looks = _looks(self.settings)
-        self._loads, self._blocks = _Mean(_LOAD_S), _Mean(self.settings.block_ms / 1e3 + _OVERHEAD_S)
+        self._effort = Effort(self.settings)
 
     def run(self) -> Outcome:
         """Measures until everything is done or the budget is spent.
@@ -163,8 +161,8 @@ class Campaign:
         while len(background[0].rounds) < self.settings.prelude_rounds and self._left() > enough:
             self._round([], rng)
             self.progress(0.0, "learning what this device does at its best")
-        self._target = self._affordable_rounds(len(items))
         while (active or pending) and self._left() > 0:
+            self._target = self._affordable_rounds(active, pending)
             self._admit(active, pending)
             # Before the round, not after it: what an interrupted session had completed is written now, not measured again.
             active = self._write_finished(active, self._target)
@@ -190,20 +188,23 @@ class Campaign:
     def _all_left(self) -> float:
         return math.inf if self.budget_s is None else self.budget_s - (time.monotonic() - self._started)
 
-    def _affordable_rounds(self, count: int) -> int:
-        """Rounds per item that the budget allows, within the protocol's bounds."""
+    def _affordable_rounds(self, active: list[Item], pending: deque[Item]) -> int:
+        """Rounds per item that the rest of the budget allows, within the protocol's bounds."""
         if self.budget_s is None:
             return self.settings.max_rounds
-        rounds = int((0.95 * self._left() - count * self._loads.value) / (self._blocks.value * (count + 3)))
+        rounds = int(self._effort.rounds(0.95 * self._left(), self._background, active, pending))
         return min(max(rounds, self.settings.min_rounds), self.settings.max_rounds)
 
     def _admit(self, active: list[Item], pending: deque[Item]) -> None:
         """Takes up as many pending items as fit into memory and get all their rounds in the rest of the budget; always at least one."""
-        owed = sum(max(0, self._target - len(item.rounds)) for item in active) * self._blocks.value
-        each = self._loads.value + self._target * self._blocks.value
-        room = len(pending) if self.budget_s is None or self._loads.count > _FIRST else _FIRST - len(active)
+        cost = self._effort
+        owed = sum(max(0, self._target - len(item.rounds)) * cost.block_s(item) for item in active)
+        room = len(pending) if self.budget_s is None or cost.loads > _FIRST else _FIRST - len(active)
         free = self._room_bytes - sum(item.bytes for item in active)
-        while pending and ((_CAUTION * self._left() - owed >= each and room > 0 and free >= pending[0].bytes) or not active):
+        while pending:
+            each = cost.load_s(pending[0]) + self._target * cost.block_s(pending[0])
+            if active and (_CAUTION * self._left() - owed < each or room <= 0 or free < pending[0].bytes):
+                break
             room -= 1
             free -= pending[0].bytes
             active.append(pending.popleft())
@@ -226,7 +227,7 @@ class Campaign:
             self._pinning.hold()
             started, model = time.monotonic(), item.model()
             handle = self.runtime.load(model, item.isolated)
-            self._loads.add(time.monotonic() - started)
+            self._effort.saw_load(item, time.monotonic() - started)
             item.handle = (self.runtime.generation, handle)
         s, started = self.settings, time.monotonic()
         times = self.runtime.time(
@@ -236,7 +237,7 @@ class Campaign:
         item.rounds.append(protocol.block_summary(times, s.window_us))
         item.numbers.append(self._number)
         self.journal.append(journal.entry(item))
-        self._blocks.add(time.monotonic() - started)
+        self._effort.saw_block(item, time.monotonic() - started)
 
     def _unload(self, item: Item) -> None:
         if item.handle is not None and item.handle[0] == self.runtime.generation:
@@ -302,22 +303,6 @@ def _looks(settings: Protocol) -> set[int]:
     while found[-1] < settings.max_rounds:
         found.append(math.ceil(_LOOK_AGAIN * found[-1]))
     return set(found)
-
-
-class _Mean:
-    """A running mean that starts from a guess."""
-
-    def __init__(self, guess: float) -> None:
-        self._sum, self.count = guess, 1
-
-    def add(self, value: float) -> None:
-        """Takes in one more value."""
-        self._sum, self.count = self._sum + value, self.count + 1
-
-    @property
-    def value(self) -> float:
-        """The mean of the guess and of what was seen."""
-        return self._sum / self.count
 
 
 def _silent(share: float, message: str) -> None:

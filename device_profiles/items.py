@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 from device_profiles import protocol
 from device_profiles.builder import NetworkBuilder
@@ -39,6 +39,20 @@ class Item:
         if isinstance(self.subject, Operator):
             return self.copies * (self.subject.weight_bytes + self.subject.written_bytes) + self.subject.read_bytes
         return self.subject.executed.weight_bytes + self.subject.executed.peak_activation_bytes
+
+    @property
+    def call_ms(self) -> float:
+        """Time of one call: the median of the last block, or a guess from sizes before there is one."""
+        if self.rounds:
+            return self.rounds[-1][1]
+        if isinstance(self.subject, Operator):
+            return self.copies * protocol.guess_ms(self.subject)
+        return self._network_ms
+
+    @cached_property
+    def _network_ms(self) -> float:
+        assert isinstance(self.subject, WholeNetwork)
+        return sum(count * protocol.guess_ms(operator) for operator, count in self.subject.executed.counts())
 
     @property
     def half_width(self) -> float:
