@@ -25,7 +25,7 @@ from device_profiles.protocol import low_mean
 from device_profiles.runtimes import RuntimeProcess
 
 #: Runs of a network per visit, and visits, with the runtime's profile on.
-RUNS, VISITS = 4, 24
+RUNS, VISITS = 4, 12
 
 
 def main() -> None:
