@@ -86,8 +86,8 @@ def test_what_measures_whole_networks_only_tells_them_as_they_are_written(name: 
     with start(name) as process:
         plan = profiling.plan_files(files, process)
         profiling.profile(plan, tmp_path / "p.jsonl", process, settings=settings, meter=None)
-        assert process._scratch is not None
-        compiled = Path(process._scratch.name)
+        assert process._folder is not None
+        compiled = Path(process._folder.name)
         assert any(compiled.iterdir())
     assert not compiled.exists()
     profile = DeviceProfile.read(tmp_path / "p.jsonl")

@@ -37,7 +37,7 @@ def test_kit_of_a_space_and_of_files(cli: Any, model: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["kit", "--out", "k.pyz"], 2, "either --space NAME or --onnx FILE"),
+        (["kit", "--out", "k.pyz", "--space", "s", "--onnx", "f"], 2, "either --space NAME or --onnx FILE"),
         (["kit", "--out", "k.pyz", "--space", "mobilnet-small"], 2, "did you mean"),
         (["kit", "--out", "k.pyz", "--onnx", "none.onnx"], 2, "none.onnx"),
         (["profile", "--out", "p.jsonl", "--space", "mobilenet-small", "--host", "-oProxyCommand=x"], 2, "not a host"),
