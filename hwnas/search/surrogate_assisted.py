@@ -21,8 +21,8 @@ SHARE = 1 / 24
 FITTED = 256
 #: The quantile of the first values beyond which worse is no loss, where the problem has no reference.
 WORST = 0.9
-#: The share of the modelled deviation that is believed. Architectures that hardly learn make it too large for those that matter; with all
-#: of it, twice as much was spent on the unlikely (three of the recorded devices of NAS-Bench-201; the others agree).
+#: The share of the modelled deviation that is believed: architectures that hardly learn make it too large for those that matter. Chosen on
+#: three of the recorded devices of NAS-Bench-201.
 BELIEVED = 0.7
 #: The largest deviation of a logarithm: by a factor of 20.
 WIDEST = 3.0

@@ -45,8 +45,8 @@ class Cell:
     def features(self, archs: Archs) -> Floats:
         """What matters of `(n, n_edges)` operations, edges that lead nowhere left out; shape `(n, f)`.
 
-        Per operation the number of living edges; the number of living paths; per kind of convolution the most on one path and the sum over
-        all paths; the most convolutions on one path; paths without convolution; paths that only copy.
+        Per operation the number of living edges; whether there is a living path; the number of them; the most convolutions on one; per kind
+        of convolution the most on one path and the sum over all; the sum of other operations; paths without convolution; that only copy.
         """
         cut, plain = self.operations.index(self.cut), self.operations.index(self.plain)
         alive = np.stack([(archs[:, path] != cut).all(axis=1) for path in self.paths], axis=1)  # (n, paths)
@@ -56,7 +56,8 @@ class Cell:
         convolutions: npt.NDArray[np.int64] = np.sum([counts[op] for op in weighted], axis=0)
         other = np.sum([count for op, count in counts.items() if op not in (*weighted, plain)], axis=0)
         columns = [((archs == op) & carries).sum(axis=1) for op in counts]
-        columns += [alive.sum(axis=1), convolutions.max(axis=1)]
+        # Cells without any path are few and like no other: on a standardised scale this sets them far apart from those with one.
+        columns += [alive.any(axis=1), alive.sum(axis=1), convolutions.max(axis=1)]
         for op in weighted:
             columns += [counts[op].max(axis=1), counts[op].sum(axis=1)]
         columns += [np.asarray(other).sum(axis=-1) * np.ones(len(archs))]

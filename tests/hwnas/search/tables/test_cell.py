@@ -26,8 +26,8 @@ def test_edges_that_lead_nowhere_do_not_count():
 
 
 def test_one_path_counted_by_hand():
-    # pools, 1x1, 3x3, copies; paths; most convolutions on a path; most and sum of 1x1 and of 3x3; pools; paths without; paths that copy
-    assert features(LARGE, NONE, SMALL, SKIP, NONE, POOL) == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    # pools, 1x1, 3x3, copies; connected; paths; most convolutions on one; most and sum of 1x1, of 3x3; pools; without any; copies
+    assert features(LARGE, NONE, SMALL, SKIP, NONE, POOL) == [1, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_cell_without_any_path_is_all_zero():
