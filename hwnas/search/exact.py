@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 
 from device_profiles.errors import InputError
-from hwnas.front import non_dominated
 from hwnas.objectives import Floats, Objective
 from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
@@ -15,6 +14,7 @@ from hwnas.search.estimate import estimate
 from hwnas.search.exact_front import GROUPS, ExactFront, exact_front, joint_groups
 from hwnas.search.exact_kernel import Index
 from hwnas.search.neighbourhood import margins, one_choice_away
+from hwnas.search.told import Told
 from hwnas.spaces.base import Archs
 
 #: Random architectures on which the additive model of a cheap objective is fitted; rows that one of an expensive objective is fitted on.
@@ -47,8 +47,7 @@ class ExactSearch(Optimiser):
             raise InputError(f"the parts of {problem.space.name} share too many choices for an exact front; use another algorithm")
         self.batch = self.initial = initial
         self._additive = [Additive.of(objective, problem.space) for objective in problem.objectives]
-        self._archs = np.empty((0, len(problem.space.choices)), dtype=np.int64)
-        self._values = np.empty((0, len(problem.objectives)))
+        self._told = Told(problem)
         self._front: ExactFront | None = None
         self._fixed: dict[int, Additive] = {}
 
@@ -68,7 +67,7 @@ class ExactSearch(Optimiser):
 
     def tell(self, archs: Archs, values: Floats, violation: Floats) -> None:
         """Keep the answers; what is modelled is fitted again when asked next."""
-        self._archs, self._values = np.concatenate([self._archs, archs]), np.concatenate([self._values, values])
+        self._told.add(archs, values, violation)
         if any(self._modelled(i) for i in range(len(self._additive))):
             self._front = None
 
@@ -77,7 +76,9 @@ class ExactSearch(Optimiser):
 
     def _ready(self) -> bool:
         """Whether there is enough to fit what must be fitted."""
-        return all(np.isfinite(self._values[:, i]).sum() >= min(self.initial, 2) for i in range(len(self._additive)) if self._modelled(i))
+        return all(
+            np.isfinite(self._told.values[:, i]).sum() >= min(self.initial, 2) for i in range(len(self._additive)) if self._modelled(i)
+        )
 
     def _solve(self) -> ExactFront:
         """The front of the objectives, or of their models now, within the bounds that can be trusted."""
@@ -98,8 +99,8 @@ class ExactSearch(Optimiser):
     def _fit(self, i: int) -> Additive:
         objective, space = self.problem.objectives[i], self.problem.space
         if objective.expensive:
-            rows = np.flatnonzero(np.isfinite(self._values[:, i]))[-ROWS:]
-            return Additive.fit(space, self._archs[rows], _straightened(objective, self._values[rows, i]))
+            rows = np.flatnonzero(np.isfinite(self._told.values[:, i]))[-ROWS:]
+            return Additive.fit(space, self._told.archs[rows], _straightened(objective, self._told.values[rows, i]))
         archs = space.sample(SAMPLES, np.random.Generator(np.random.PCG64(0)))
         values = objective.sign * estimate(objective, archs)[0].values
         good = np.isfinite(values)
@@ -107,7 +108,7 @@ class ExactSearch(Optimiser):
 
     def _near(self, front: ExactFront) -> Archs:
         """What is within epsilon of the front and one choice away from it, or from the best that was evaluated, the nearest first."""
-        best = self._archs[non_dominated(self._values)]
+        best = self._told.archs[self._told.front()]
         centres = np.concatenate([front.archs[_spread(len(front.archs), CENTRES)], best[_spread(len(best), CENTRES)]])
         around = one_choice_away(self.problem.space, centres)
         margin = margins(np.column_stack([model(around) for model in self._models]), front.values)

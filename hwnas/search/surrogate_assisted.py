@@ -13,6 +13,7 @@ from hwnas.search.base import Optimiser, Problem, failed
 from hwnas.search.surrogate.gaussian_process import GaussianProcess
 from hwnas.search.surrogate.improvement import POINTS, Cells, expected_improvement
 from hwnas.search.surrogate.pool import Pool, Pools
+from hwnas.search.told import Told
 from hwnas.spaces.base import Archs
 
 #: A refit may be waited for once per this share of the evaluations done, so that fitting does not outgrow evaluating.
@@ -52,35 +53,20 @@ class SurrogateAssisted(Optimiser):
         self._models: dict[int, GaussianProcess] = {}
         self._corner = None if problem.reference is None else problem.signs * np.array(problem.reference)
         self._points = rng.random((POINTS, len(self._costs)))
-        self._archs = np.empty((0, len(problem.space.choices)), dtype=np.int64)
-        self._values = np.empty((0, len(problem.objectives)))
-        self._violation = np.empty(0)
+        self._told = Told(problem)
 
     def ask(self, n: int) -> Archs:
         """At first mostly random architectures, then one, and more at a time the more were evaluated."""
-        if len(self._archs) < self.initial or not self._learned().any():
-            return self.first(min(n, max(self.initial - len(self._archs), 1)))
-        pool = self._pools(self._archs[self._front()])
-        wanted = min(n, max(1, int(SHARE * len(self._archs))))
+        if len(self._told) < self.initial or not self._told.learned().any():
+            return self.first(min(n, max(self.initial - len(self._told), 1)))
+        pool = self._pools(self._told.archs[self._told.front()])
+        wanted = min(n, max(1, int(SHARE * len(self._told))))
         asked = self.unseen(self._choose(pool, np.array([key not in self._seen for key in pool.keys]), wanted))
         return np.concatenate([asked, self.fresh(wanted - len(asked))])
 
     def tell(self, archs: Archs, values: Floats, violation: Floats) -> None:
         """Keep the answers; a failed architecture counts as the worst there is when models are fitted."""
-        self._archs = np.concatenate([self._archs, archs])
-        self._values = np.concatenate([self._values, values])
-        self._violation = np.concatenate([self._violation, violation])
-
-    def _learned(self) -> Mask:
-        """Which told rows have all values, shape `(n,)`."""
-        return np.logical_not(np.isnan(self._values).any(axis=1))
-
-    def _front(self) -> npt.NDArray[np.intp]:
-        """The told rows that no other dominates, among those that meet the constraints; or all with values when none does."""
-        learned = self._learned()
-        feasible = learned & (self._violation == 0)
-        rows = np.flatnonzero(feasible if feasible.any() else learned)
-        return rows[non_dominated(self._values[rows])]
+        self._told.add(archs, values, violation)
 
     def _choose(self, everything: Pool, new: Mask, wanted: int) -> Archs:
         """At most `wanted` of the architectures of a pool that are `new`, one after the other."""
@@ -90,8 +76,8 @@ class SurrogateAssisted(Optimiser):
         floor, worst = self._scale()
         means, deviation = self._predict(pool, everything, floor)
         costs = np.column_stack([means[:, i] for i in self._costs]) if self._costs else np.empty((len(pool), 0))
-        front = self._front()
-        told, best = self._values[front][:, self._costs], self._values[front, self._main] - floor
+        front = self._told.front()
+        told, best = self._told.values[front][:, self._costs], self._told.values[front, self._main] - floor
         corner = np.quantile(costs, 0.999, axis=0) if self._corner is None else self._corner[self._costs]
         points = costs.min(axis=0) + self._points * (corner - costs.min(axis=0))
         chosen: list[int] = []
@@ -104,7 +90,7 @@ class SurrogateAssisted(Optimiser):
 
     def _scale(self) -> tuple[float, float]:
         """What is subtracted from the main objective so that it is positive, and the worst value, above that, worth improving on."""
-        objective, values = self.problem.objectives[self._main], self._values[self._learned(), self._main]
+        objective, values = self.problem.objectives[self._main], self._told.values[self._told.learned(), self._main]
         ends = [] if objective.bounds is None else [objective.sign * bound for bound in objective.bounds]
         floor = min(ends) if ends and np.isfinite(min(ends)) else float(values.min() - values.std() - 1e-9)
         # Of the random architectures at the start: those that were chosen later are better and better.
@@ -116,7 +102,7 @@ class SurrogateAssisted(Optimiser):
         means, deviation = np.empty((len(pool), len(self.problem.objectives))), np.full(len(pool), TINY)
         known = iter(pool.costs.T)
         rows = self._fitted()
-        told = self._pools.describe(self._archs[rows])
+        told = self._pools.describe(self._told.archs[rows])
         x, new = everything.standardised(told), everything.standardised(pool)
         for i in range(means.shape[1]):
             if i not in self._unknown:
@@ -124,8 +110,8 @@ class SurrogateAssisted(Optimiser):
                 if i == self._main:
                     means[:, i] = np.log(np.maximum(means[:, i] - floor, TINY))
                 continue
-            values = self._values[rows, i]
-            values = np.where(np.isfinite(values), values, np.nanmax(self._values[:, i]))
+            values = self._told.values[rows, i]
+            values = np.where(np.isfinite(values), values, np.nanmax(self._told.values[:, i]))
             values = np.log(np.maximum(values - floor, TINY)) if i == self._main else values
             model = self._models.setdefault(i, GaussianProcess(x.shape[1], self.rng))
             mean, spread = model.fit(x, values).predict(new)
@@ -135,13 +121,13 @@ class SurrogateAssisted(Optimiser):
 
     def _fitted(self) -> npt.NDArray[np.intp]:
         """The told rows on which models are fitted: those with values or failures; of many the layers next to the front and the latest."""
-        rows = np.flatnonzero(self._learned() | failed(self._values, self._violation))
+        rows = np.flatnonzero(self._told.learned() | failed(self._told.values, self._told.violation))
         if len(rows) <= FITTED:
             return rows
         latest, left = rows[-FITTED // 4 :], rows[: -FITTED // 4]
         near: list[npt.NDArray[np.intp]] = []
         while len(left) and sum(map(len, near)) < FITTED - len(latest):
-            layer = non_dominated(self._values[left])
+            layer = non_dominated(self._told.values[left])
             if not layer.any():  # only failures are left
                 break
             near.append(left[layer])

@@ -60,9 +60,9 @@ class Pool:
 class Pools:
     """Makes pools: the whole space, feasible as far as cheap objectives tell, where that is small; else samples and the good ones' kin."""
 
-    def __init__(self, problem: Problem, known: list[int], rng: np.random.Generator) -> None:
+    def __init__(self, problem: Problem, known: list[int], rng: np.random.Generator, whole: bool = True) -> None:
         self.problem, self.known, self.rng = problem, known, rng
-        everything = enumerate_space(problem.space)
+        everything = enumerate_space(problem.space) if whole else None
         if everything is not None:
             everything = everything[problem.feasible_sampler.feasible(everything)]
         self._all = None if everything is None else self.describe(everything)
