@@ -7,13 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from device_profiles.errors import InputError
-from hwnas.objectives import Floats, Objective
+from hwnas.objectives import Floats
 from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
 from hwnas.search.estimate import estimate
 from hwnas.search.exact_front import GROUPS, ExactFront, exact_front, joint_groups
 from hwnas.search.exact_kernel import Index
 from hwnas.search.neighbourhood import margins, one_choice_away
+from hwnas.search.surrogate.straight import straightened
 from hwnas.search.told import Told
 from hwnas.spaces.base import Archs
 
@@ -100,7 +101,7 @@ class ExactSearch(Optimiser):
         objective, space = self.problem.objectives[i], self.problem.space
         if objective.expensive:
             rows = np.flatnonzero(np.isfinite(self._told.values[:, i]))[-ROWS:]
-            return Additive.fit(space, self._told.archs[rows], _straightened(objective, self._told.values[rows, i]))
+            return Additive.fit(space, self._told.archs[rows], straightened(objective, self._told.values[rows, i]))
         archs = space.sample(SAMPLES, np.random.Generator(np.random.PCG64(0)))
         values = objective.sign * estimate(objective, archs)[0].values
         good = np.isfinite(values)
@@ -114,15 +115,6 @@ class ExactSearch(Optimiser):
         margin = margins(np.column_stack([model(around) for model in self._models]), front.values)
         order = np.argsort(margin, kind="stable")
         return around[order[margin[order] <= EPSILON]]
-
-
-def _straightened(objective: Objective, values: Floats) -> Floats:
-    """The logarithm of the distance to the best possible value, where there is one: parts of a network multiply its error.
-
-    A rising function of an objective leaves every front as it is.
-    """
-    best = min((objective.sign * bound for bound in objective.bounds or ()), default=-np.inf)
-    return np.log(np.maximum(values - best, 1e-9)) if np.isfinite(best) else values
 
 
 def _spread(n: int, wanted: int) -> Index:

@@ -7,6 +7,7 @@ from itertools import product
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from hwnas.front import non_dominated
 from hwnas.objectives import Floats
@@ -14,6 +15,7 @@ from hwnas.search.base import Optimiser, Problem, failed
 from hwnas.search.estimate import estimate
 from hwnas.search.surrogate.gaussian_process import GaussianProcess
 from hwnas.search.surrogate.pool import Pools
+from hwnas.search.surrogate.straight import straightened
 from hwnas.search.tables.space import TableSpace
 from hwnas.search.told import Told
 from hwnas.spaces.base import Archs, SearchSpace
@@ -28,7 +30,7 @@ class Progressive(Optimiser):
     """Decides one level of choices after the other; the others stay as in the simplest network.
 
     Every one of the `beam` best networks of a level is extended by every value of the next level's choices, an ensemble ranks the
-    extensions, and the best `beam` are evaluated. After the last level it goes round again from the best found. Levels are the nodes of a
+    extensions, and the best `beam` are evaluated. After the last level it goes round again from the best of all. Levels are the nodes of a
     cell, else the parts of the network. As in the paper five predictors are each fitted on four fifths of the answers and averaged; here
     they are Gaussian processes, not perceptrons. With several objectives extensions are taken front by front.
     """
@@ -45,18 +47,17 @@ class Progressive(Optimiser):
         self._unknown = [i for i, objective in enumerate(problem.objectives) if objective.expensive]
         self._pools = Pools(problem, [i for i in range(len(problem.objectives)) if i not in self._unknown], rng, whole=False)
         self._told = Told(problem)
+        self._evaluated: set[bytes] = set()
         self._models: dict[tuple[int, int], GaussianProcess] = {}
 
     def ask(self, n: int) -> Archs:
         """The best extensions to the next level; random architectures when a whole round brings nothing new."""
         for _ in range(len(self._levels) + 1):
-            if self._level == len(self._levels):
-                self._level = 0
-            if len(self._told):
-                self._parents = self._best(np.concatenate([self._parents, self._told.archs[self._told.front()]]), self.beam)
-            archs = self._extensions(self._levels[self._level])
+            if self._level >= len(self._levels) and len(self._told):  # a round is over: from the best of all, not of the level before
+                self._parents = self._told.archs[in_layers(self._told.values, self.beam)]
+            archs = self._extensions(self._levels[self._level % len(self._levels)])
             self._level += 1
-            asked = self.unseen(self._best(archs, len(archs)), min(n, self.beam))
+            asked = self.unseen(self._different(self._best(archs, len(archs))), min(n, self.beam))
             if len(asked):
                 self._parents = asked
                 return asked
@@ -65,6 +66,7 @@ class Progressive(Optimiser):
     def tell(self, archs: Archs, values: Floats, violation: Floats) -> None:
         """Keep the answers."""
         self._told.add(archs, values, violation)
+        self._evaluated.update(row.tobytes() for row in self._pools.describe(archs).features)
 
     def _extensions(self, level: tuple[int, ...]) -> Archs:
         """The parents with every joint value of the level's choices, canonical and feasible, each once."""
@@ -84,14 +86,20 @@ class Progressive(Optimiser):
         archs = self.rng.permutation(np.unique(archs, axis=0))
         if not len(archs) or not self._told.learned().any():
             return archs[:wanted]
-        values, order = self._predict(archs), np.empty(0, dtype=np.intp)
-        left = np.arange(len(archs))
-        while len(left) and len(order) < wanted:
-            layer = non_dominated(values[left])
-            if not layer.any():
-                break
-            order, left = np.concatenate([order, left[layer]]), left[~layer]
-        return archs[order[:wanted]]
+        return archs[in_layers(self._predict(archs), wanted)]
+
+    def _different(self, archs: Archs) -> Archs:
+        """The same architectures in the same order, but those whose features are those of one before or of one evaluated come last.
+
+        Equal cells are looked for in the paper too: they would fill the beam with one network.
+        """
+        here: set[bytes] = set()
+        alike = np.zeros(len(archs), dtype=bool)
+        for i, row in enumerate(self._pools.describe(archs).features):
+            key = row.tobytes()
+            alike[i] = key in here or key in self._evaluated
+            here.add(key)
+        return np.concatenate([archs[~alike], archs[alike]])
 
     def _predict(self, archs: Archs) -> Floats:
         """Every objective, `(n, m)`: what is cheap as it is, what is expensive as the ensemble's mean."""
@@ -107,6 +115,7 @@ class Progressive(Optimiser):
                 continue
             values = told.values[rows, i]
             values = np.where(np.isfinite(values), values, np.nanmax(told.values[:, i]))
+            values = straightened(objective, values)
             parts = self.rng.permutation(len(rows)) % MEMBERS
             means = []
             for member in range(MEMBERS):
@@ -115,6 +124,19 @@ class Progressive(Optimiser):
                 means.append(model.fit(x[kept], values[kept]).predict(new)[0])
             result[:, i] = np.mean(means, axis=0)
         return result
+
+
+def in_layers(values: Floats, wanted: int) -> npt.NDArray[np.intp]:
+    """The first `wanted` of `(n, m)` values in order of fronts: what nothing dominates, then what only those dominate, ...; no NaN."""
+    order: list[npt.NDArray[np.intp]] = []
+    left = np.arange(len(values))
+    while sum(map(len, order)) < wanted:
+        layer = non_dominated(values[left])
+        if not layer.any():
+            break
+        order.append(left[layer])
+        left = left[~layer]
+    return np.concatenate([np.empty(0, dtype=np.intp), *order])[:wanted]
 
 
 def levels(space: SearchSpace) -> tuple[list[tuple[int, ...]], Archs]:

@@ -41,7 +41,7 @@ def test_random_search_is_always_there_and_everything_is_repeatable(found):
 def test_rows_tell_the_better_from_the_worse(found):
     rows = {row["algorithm"]: row for row in found.rows()}
     assert rows["surrogate"]["hypervolume"] > rows["random"]["hypervolume"]
-    assert 0 < rows["surrogate"]["p_against_random"] < 0.5
+    assert rows["surrogate"]["p_against_random"] < 0.2  # four seeds against four
     assert rows["random"]["p_against_random"] is None
     for row in rows.values():
         assert row["hypervolume_low"] <= row["hypervolume"] <= row["hypervolume_high"] <= 1 + 1e-12

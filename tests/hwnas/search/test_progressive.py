@@ -10,7 +10,7 @@ import numpy as np
 
 from hwnas.search import Problem
 from hwnas.search.algorithms import make
-from hwnas.search.progressive import levels
+from hwnas.search.progressive import in_layers, levels
 from hwnas.search.tables import Cell, TableSpace
 from hwnas.search.tables.table import Table
 from hwnas.spaces.base import Choice
@@ -52,3 +52,18 @@ def test_goes_from_simple_to_complex_and_finds_the_best():
     assert complexity[0] == 1
     assert complexity[1] <= 3 < complexity[2]
     assert best == space.table.column("accuracy").max()
+
+
+def test_networks_that_are_alike_are_not_evaluated_side_by_side():
+    space = cells()
+    optimiser = make("progressive", Problem(space, (space.objective("accuracy"),)), 0, {"beam": 8})
+    for _ in range(3):
+        archs = optimiser.ask(8)
+        assert len(np.unique(space.features(archs), axis=0)) == len(archs)
+        optimiser.tell(archs, -space.objective("accuracy").evaluate(archs).values[:, None], np.zeros(len(archs)))
+
+
+def test_layers_come_front_by_front():
+    values = np.array([[2.0, 2.0], [1.0, 3.0], [3.0, 1.0], [2.5, 2.5], [np.nan, 0.0]])
+    assert in_layers(values, 10).tolist() == [0, 1, 2, 3]
+    assert in_layers(values, 2).tolist() == [0, 1]
