@@ -77,6 +77,7 @@ class Trainings:
         from hwnas.supernet.train import train
 
         def progress(step: int, total: int, _numbers: dict[str, float]) -> None:
+            """The share of all trainings."""
             self.progress((self._done + step / total) / self.planned, name)
 
         space, dataset = self.scorer.supernet.space, self.scorer.dataset

@@ -155,6 +155,7 @@ def _pool_operator() -> Callable[..., Any]:
     from onnxscript import opset18
 
     def pool(x: Any, output_size: Sequence[int]) -> Any:
+        """Adaptive pooling to 1 x 1 as the operator that runtimes know."""
         if set(output_size) != {1}:
             raise InputError(f"only global pooling to 1 x 1 can be exported, got {tuple(output_size)}")
         return opset18.GlobalAveragePool(x)

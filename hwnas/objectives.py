@@ -177,6 +177,7 @@ def as_objective(thing: Any, space: SearchSpace) -> Objective:
     table = thing.compile(space)
 
     def price(archs: Archs) -> tuple[Floats, Floats, Floats]:
+        """Values and the ends of their intervals, `(n,)` each."""
         interval = np.asarray(table.interval(archs), dtype=np.float64)
         return table.price(archs), interval[:, 0], interval[:, 1]
 

@@ -104,9 +104,11 @@ def _search(out: Path, scorer: Any, device: Any, seed: int, ledger: Ledger, say:
         objectives = [as_objective(scorer, space), as_objective(device.latency_ms, space)]
 
     def search(algorithm: str, title: str, folder: Path) -> Run:
+        """One search with its phase in the ledger."""
         with ledger.phase(title), bar(f"searching ({title})") as update:
 
             def progress(state: Progress) -> None:
+                """Moves the bar."""
                 update(state.done / state.total, f"{state.done} evaluated, {state.front_size} on the front")
 
             return hwnas.search(

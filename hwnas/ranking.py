@@ -25,6 +25,7 @@ def tau(a: npt.ArrayLike, b: npt.ArrayLike, weights: Floats | None = None) -> Fl
     signs_a, signs_b = (np.sign(np.subtract.outer(x, x)) for x in (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)))
 
     def pairs(signs: Floats) -> Floats:
+        """The sum over pairs for every resample."""
         found: Floats = np.einsum("mi,ij,mj->m", counts, signs, counts, optimize=True)
         return found
 

@@ -23,6 +23,7 @@ def as_share(update: Callable[[float, str], None]) -> Callable[[int, int, Mappin
     """The progress of a training, (step, steps, numbers), as a share and a message for a progress bar."""
 
     def progress(step: int, total: int, numbers: Mapping[str, float]) -> None:
+        """Says where the training is."""
         update(step / total, f"epoch {numbers['epoch']:.0f}, loss {numbers['loss']:.3f}, train accuracy {numbers['train_accuracy']:.1%}")
 
     return progress

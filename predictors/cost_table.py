@@ -40,10 +40,12 @@ class Price(Protocol):
     """What a table needs of the price of an operator: the number, and the relative half-width of its interval."""
 
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """The number, above 0."""
 
     @property
-    def half_width(self) -> float: ...
+    def half_width(self) -> float:
+        """Relative half-width of its 90 % interval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class _Compared:
     known: Vector
 
     def posterior(self, scale: float, without: int | None = None) -> Posterior:
+        """What the measurements, all or all but one, say about the ratios beyond the common `scale`."""
         kept = np.arange(len(self.ratios)) != without
         return Posterior.of(self.rows[kept], self.ratios[kept] / scale - 1.0, self.known[kept])
 

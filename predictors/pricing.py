@@ -93,6 +93,7 @@ class OperatorPricer:
         return self
 
     def restore(self, operators: Sequence[Operator], latencies: Sequence[Quantity], failed: Iterable[str]) -> None:
+        """Takes the measurements of `fit` and nothing that is learned from them: what `predictors.load` begins with."""
         if not operators:
             raise InputError("a predictor needs at least one measured operator, the profile has none; run `hwnas profile` first")
         self.operators_ = list(operators)
@@ -104,6 +105,7 @@ class OperatorPricer:
         self._cache: dict[str, OperatorPrice] = {}
 
     def data(self) -> tuple[Matrix, Vector, Vector]:
+        """Features `(n, len(FEATURES))`, times in ms `(n,)` and relative half-widths `(n,)` of the measured operators."""
         quantities = list(self.measured_.values())
         y = np.array([q.value for q in quantities])
         X = feature_matrix(self.operators_)

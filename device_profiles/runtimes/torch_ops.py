@@ -214,6 +214,7 @@ def reduce(function: Callable[..., Any]) -> Translation:
     """ReduceMean, ReduceSum: over axes given as an attribute or an input."""
 
     def translated(call: Call, x: Any, *_: Any) -> Any:
+        """The reduction over the axes of the node, wherever it states them."""
         axes = call.get("axes") or (call.constant(1) if len(call.operator.inputs) > 1 else None) or tuple(range(len(call.shape())))
         return function(x, dim=tuple(int(a) for a in axes), keepdim=bool(call.get("keepdims", 1)))
 
@@ -240,6 +241,7 @@ def _plain(function: Callable[..., Any]) -> Translation:
 
 def _folded(function: Callable[..., Any]) -> Translation:
     def translated(call: Call, first: Any, *others: Any) -> Any:
+        """The function of all inputs, from the first on."""
         for other in others:
             first = function(first, other)
         return first

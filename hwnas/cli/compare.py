@@ -33,8 +33,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Replay search algorithms on a recorded table: the same numbers for all of them."""
-    need("pymoo", "moocore", extra="search")
-    need("scipy", extra="predict")
+    need("pymoo", "moocore", "scipy", extra="search")
     from hwnas import replay
     from hwnas.replay.files import write_files
     from hwnas.search.tables import read_table

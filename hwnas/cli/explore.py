@@ -91,6 +91,7 @@ def search(
     with bar("searching") as update:
 
         def progress(state: Progress) -> None:
+            """Moves the bar."""
             update(state.done / state.total, _state(state))
 
         if table is not None:

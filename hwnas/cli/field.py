@@ -87,6 +87,7 @@ def profile_hosts(
     with bar("measuring elsewhere") as update:
 
         def show(host: str, share: float, message: str) -> None:
+            """Moves the bar by the mean of the hosts."""
             shares[host] = share
             update(sum(shares.values()) / len(shares), f"{host}: {message}")
 

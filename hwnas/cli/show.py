@@ -62,6 +62,7 @@ def _lines(title: str) -> Callable[[float, str], None]:
     reached = -1
 
     def update(share: float, message: str) -> None:
+        """A line for every tenth of the way."""
         nonlocal reached
         if int(share * 10) > reached:
             reached = int(share * 10)

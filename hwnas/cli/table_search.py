@@ -19,7 +19,7 @@ def search_table(
     evaluations: int, seed: int | None, resume: bool, progress: Callable[[Any], None],
 ) -> Run:  # fmt: skip
     """The run. Raises InputError for whatever is wrong with the table or the columns named."""
-    need("pymoo", "moocore", extra="search")
+    need("pymoo", "moocore", "scipy", extra="search")
     import hwnas
     from hwnas.search.tables import TableSpace, read_table
 

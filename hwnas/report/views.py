@@ -75,6 +75,7 @@ class _Source:
     kind: str
 
     def cell(self, point: Point) -> Cell:
+        """What the column shows for a point."""
         if self.kind == "measured":
             quantity = point.measured
         else:
