@@ -4,7 +4,7 @@ OUT ?= runs/quickstart
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: quickstart test test-aarch64 lint format bench docs clean
+.PHONY: quickstart test test-aarch64 test-versions lint format bench docs clean
 
 quickstart: $(VENV)/.all ## Profile this machine, train, search, verify, report
 	$(BIN)/hwnas quickstart --out $(OUT)
@@ -14,6 +14,9 @@ test: $(VENV)/.dev ## Run all tests
 
 test-aarch64: $(VENV)/.dev ## Try the kit on emulated 64-bit Arm (needs qemu-user-static and mmdebstrap; downloads 110 MB once)
 	HWNAS_AARCH64=1 $(BIN)/python -m pytest tests/aarch64
+
+test-versions: $(VENV)/.dev ## Try device.json under other versions of scikit-learn, xgboost and Python (makes environments)
+	HWNAS_VERSIONS=1 $(BIN)/python -m pytest tests/predictors/test_versions.py
 
 lint: $(VENV)/.dev ## Style and types
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,31 +28,41 @@ from device_profiles.runtimes import RuntimeProcess
 #: Runs of a network per visit, and visits, with the runtime's profile on.
 RUNS, VISITS = 4, 12
 
+#: Networks whose operators are in memory at a time.
+TOGETHER = 12
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.6, help="time per item")
     parser.add_argument("--models", type=Path, help="folder of ONNX files")
     arguments = parser.parse_args()
-    seconds = arguments.seconds
+    rows = []
     with RuntimeProcess(timeout_s=120) as runtime:
         networks = [*light_networks(runtime), *small_networks(runtime, (32, 96, 224), 4)]
         networks += [] if arguments.models is None else file_networks(runtime, arguments.models)
-        nodes: list[dict[str, list[float]]] = [defaultdict(list) for _ in networks]
-        what = make_plan([network.executed for network in networks])
-        items = [*plan_items(Plan(what.operators, tuple(networks)), SETTINGS), background_items()[0]]
-        print(f"{len(what.operators)} operators, {len(networks)} networks")
-        rounds = Rounds((runtime, items))
-        for _ in range(VISITS):  # the rounds of the protocol come between the visits
-            for network, times in zip(networks, nodes, strict=True):
-                for time in in_context(runtime, network, RUNS):
-                    times[time.node.name].extend(time.times_ms)
-            rounds.take(seconds / VISITS, least=1)
-        rows = [_row(network, items, times) for network, times in zip(networks, nodes, strict=True)]
+    for first in range(0, len(networks), TOGETHER):
+        with RuntimeProcess(timeout_s=120) as runtime:
+            rows += _rows(runtime, networks[first : first + TOGETHER], arguments.seconds)
     print(table(rows))
     scores = [_score(name, np.array([float(row[name]) for row in rows])) for name in ("alone", "in context", "in context, median")]
     print(table(scores))
     save("in_context", {"rows": rows, "scores": scores})
+
+
+def _rows(runtime: RuntimeProcess, networks: Sequence[WholeNetwork], seconds: float) -> list[dict[str, object]]:
+    """Networks and their operators, all in the same rounds."""
+    nodes: list[dict[str, list[float]]] = [defaultdict(list) for _ in networks]
+    what = make_plan([network.executed for network in networks])
+    items = [*plan_items(Plan(what.operators, tuple(networks)), SETTINGS), background_items()[0]]
+    print(f"{len(what.operators)} operators, {len(networks)} networks", flush=True)
+    rounds = Rounds((runtime, items))
+    for _ in range(VISITS):  # the rounds of the protocol come between the visits
+        for network, times in zip(networks, nodes, strict=True):
+            for time in in_context(runtime, network, RUNS):
+                times[time.node.name].extend(time.times_ms)
+        rounds.take(seconds / VISITS, least=1)
+    return [_row(network, items, times) for network, times in zip(networks, nodes, strict=True)]
 
 
 def _row(network: WholeNetwork, items: list[Item], times: dict[str, list[float]]) -> dict[str, object]:

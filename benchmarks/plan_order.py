@@ -21,6 +21,7 @@ from device_profiles.plan import make_plan
 from device_profiles.profile import DeviceProfile, NetworkMeasurement
 from device_profiles.protocol import guess_ms
 from predictors import NetworkPredictor
+from predictors.network_fit import network_terms
 
 SHARES, REPEATS = (0.1, 0.15, 0.2, 0.35, 0.6, 1.0), 8
 
@@ -58,10 +59,8 @@ def errors(profile: DeviceProfile, keys: set[str], fitted: set[str]) -> list[flo
     found = []
     for network in profile.networks():
         if network.key not in fitted:
-            prices = predictor.predict_operators([op for op, _ in network.operators])
-            total = sum(price.value * count for price, (_, count) in zip(prices, network.operators, strict=True))
-            count = sum(count for _, count in network.operators)
-            found.append(float(predictor.head_.network_ms(total, count)) / network.latency_ms.value - 1)
+            terms, _ = network_terms(predictor.pricer_, [network], {})
+            found.append(float(predictor.head_.network_ms(terms[0])) / network.latency_ms.value - 1)
     return found
 
 

@@ -35,6 +35,7 @@ from hwnas import profiling, spaces
 from predictors import NetworkPredictor, load
 from predictors.device_transfer import next_items, transfer
 from predictors.evaluation import metrics
+from predictors.network_fit import network_terms
 
 ITEMS, SEED = 10, 1
 
@@ -125,10 +126,8 @@ def rows(work: Path) -> list[dict[str, Any]]:
 
 def total(device: NetworkPredictor, net: NetworkMeasurement) -> tuple[float, ...]:
     """Price and ends of the interval of a measured network in ms."""
-    prices = device.predict_operators([op for op, _ in net.operators])
-    pairs = [(price, count) for price, (_, count) in zip(prices, net.operators, strict=True)]
-    value = float(device.head_.network_ms(sum(c * p.value for p, c in pairs), sum(c for _, c in pairs)))
-    q = device.doubt_.interval(value, device.head_.scale * sum(c * p.value * p.half_width for p, c in pairs))
+    terms, doubts = network_terms(device.pricer_, [net], {})
+    q = device.doubt_.interval(float(device.head_.network_ms(terms[0])), device.head_.scale * float(doubts[0]))
     return q.value, q.low, q.high
 
 

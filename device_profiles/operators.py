@@ -66,7 +66,7 @@ class Tensor:
         if self.constant:
             data["constant"] = True
         if self.values is not None:
-            data["values"] = list(self.values)
+            data["values"] = _plain(self.values)
         return data
 
     @classmethod
@@ -75,6 +75,7 @@ class Tensor:
         shape, values = tuple(data["shape"]), data.get("values")
         if not all(type(d) is int and 0 <= d < MAX_SIZE for d in shape) or math.prod(shape) >= MAX_SIZE:
             raise ValueError(f"no tensor has the shape {str(shape)[:60]}")
+        values = None if values is None else [_unplain(v) for v in values]
         if values is not None and not all(isinstance(v, int | float) for v in values):
             raise ValueError("the values of a constant are numbers")
         constant = bool(data.get("constant", False))
@@ -146,7 +147,9 @@ class Operator:
         """A JSON object from which `from_json` makes an equal operator."""
         return {
             "kind": self.kind,
-            "attributes": {name: list(v) if isinstance(v, tuple) else v for name, v in self.attributes},
+            "attributes": {
+                name: [_plain(v) for v in value] if isinstance(value, tuple) else _plain(value) for name, value in self.attributes
+            },
             "inputs": [None if t is None else t.to_json() for t in self.inputs],
             "outputs": [t.to_json() for t in self.outputs],
         }
@@ -162,7 +165,20 @@ class Operator:
             raise InputError(f"not an operator: {str(data)[:80]!r} ({error})") from error
 
 
+def _plain(value: Any) -> Any:
+    """A number, a text or a tuple as JSON has it; a number that is not finite, such as the -inf of a mask, as an object with its name."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else {"float": str(value)}
+
+
+def _unplain(value: Any) -> Any:
+    """The inverse of `_plain`."""
+    return float(value["float"]) if isinstance(value, dict) else value
+
+
 def _attribute(value: Any) -> AttributeValue:
+    value = [_unplain(v) for v in value] if isinstance(value, list) else _unplain(value)
     if isinstance(value, list) and all(isinstance(v, int | float | str) for v in value):
         return tuple(value)
     if isinstance(value, int | float | str):

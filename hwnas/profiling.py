@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -69,13 +68,14 @@ def plan_atlas(runtime: RuntimeProcess, seed: int = 0, rounds: int = ATLAS_ROUND
     A network that the runtime does not run is left out.
     """
     networks: list[WholeNetwork] = []
-    total = rounds * len(atlas.FAMILIES)
-    for index, (name, drawn) in enumerate(islice(atlas.networks(np.random.default_rng(seed)), total)):
+    drawn_networks = atlas.rounds(rounds, np.random.default_rng(seed))
+    for index, (name, drawn) in enumerate(drawn_networks):
         model = onnx_io.network_model(drawn)
         with suppress(RuntimeFailure, RuntimeCrash):
             networks.append(WholeNetwork(f"atlas/{name}", without_weights(model), runtime.executed_graph(model, name)))
         if progress is not None:
-            progress((index + 1) / total, f"asking the runtime what it executes, {index + 1} of {total} networks")
+            told = f"asking the runtime what it executes, {index + 1} of {len(drawn_networks)} networks"
+            progress((index + 1) / len(drawn_networks), told)
     if not networks:
         raise DeviceError(f"{runtime.runtime} runs none of the networks of the atlas")
     return make_plan([network.executed for network in networks], spread(networks, WHOLE_NETWORKS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ def space_models(space: SearchSpace, seed: int = 0) -> list[Shipped]:
 
 def atlas_models(seed: int = 0) -> list[Shipped]:
     """The random networks of `profiling.plan_atlas`."""
-    drawn = islice(atlas.networks(np.random.default_rng(seed)), ATLAS_ROUNDS * len(atlas.FAMILIES))
+    drawn = atlas.rounds(ATLAS_ROUNDS, np.random.default_rng(seed))
     return [Shipped(f"atlas/{name}", without_weights(onnx_io.network_model(network))) for name, network in drawn]
 
 

@@ -16,6 +16,7 @@ from predictors.assign import assign, part_of
 from predictors.covering import canonical_configurations, covering
 from predictors.estimator import Vector
 from predictors.features import Matrix
+from predictors.head import head_terms
 
 if TYPE_CHECKING:
     from predictors.head import Doubt, ResidualHead
@@ -221,8 +222,9 @@ def _part_values(space: Any, arch: npt.NDArray[np.int64], lower: Callable[[Netwo
     executed = lower(source)
     head = predictor.head_
     prices = predictor.predict_operators(executed.operators)
-    for part, price in zip(assign(executed, names), prices, strict=True):
-        values[0, names[part]] += head.scale * price.value + head.dispatch_ms
+    added = head.node_ms(head_terms(executed.operators, [price.value for price in prices]))
+    for part, price, value in zip(assign(executed, names), prices, added.tolist(), strict=True):
+        values[0, names[part]] += value
         values[1, names[part]] += head.scale * price.value * price.half_width
     for node in source.nodes:
         name = part_of(node.name, set(names))

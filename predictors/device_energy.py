@@ -16,7 +16,7 @@ from device_profiles.quantity import Quantity
 from predictors.cost_table import CostTable, Priced
 from predictors.estimator import Vector
 from predictors.features import FAMILY_COLUMNS, family, feature_matrix
-from predictors.head import Doubt, ResidualHead
+from predictors.head import Doubt, ResidualHead, head_terms
 from predictors.kinds import FAMILIES
 from predictors.power import PowerModel
 from predictors.pricing import OperatorPrice
@@ -47,9 +47,10 @@ class DeviceEnergy:
         """What every operator adds to the energy of a network, in order, with the half-width that its time has."""
         if not prices:
             return []
-        families = feature_matrix([price.operator for price in prices])[:, FAMILY_COLUMNS].argmax(axis=1)
-        kernels = np.array([price.value for price in prices]) * self.head.scale
-        added = self.head.node_ms([price.value for price in prices])
+        operators = [price.operator for price in prices]
+        families = feature_matrix(operators)[:, FAMILY_COLUMNS].argmax(axis=1)
+        times = np.array([price.value for price in prices])
+        kernels, added = times * self.head.scale, self.head.node_ms(head_terms(operators, times))
         energies = self.power.watts_[1 + families] * added
         halves = np.array([price.half_width for price in prices]) * kernels / added
         return [Priced(float(energy), float(half)) for energy, half in zip(energies, halves, strict=True)]
@@ -96,8 +97,8 @@ def _within(predictor: NetworkPredictor, net: NetworkMeasurement) -> Vector:
     """Milliseconds of the call and of every family."""
     times = np.zeros(1 + len(FAMILIES))
     times[0] = predictor.head_.call_ms
-    prices = predictor.predict_operators([op for op, _ in net.operators])
-    added = predictor.head_.node_ms([price.value for price in prices])
+    operators = [op for op, _ in net.operators]
+    added = predictor.head_.node_ms(head_terms(operators, [price.value for price in predictor.predict_operators(operators)]))
     for (op, count), ms in zip(net.operators, added, strict=True):
         times[_GROUP[family(op)]] += count * ms
     return times

@@ -70,8 +70,9 @@ def transfer(device: NetworkPredictor, small: DeviceProfile) -> NetworkPredictor
     posterior = compared.posterior(scale)
     new = NetworkPredictor()
     new.pricer_ = _pricer(device, ratios, posterior, scale, small)
-    call, dispatch = np.maximum(1.0 + posterior.ratios(np.stack(ratios.head_rows())), _LEAST_RATIO) * scale
-    new.head_ = ResidualHead(device.head_.call_ms * float(call), device.head_.scale, device.head_.dispatch_ms * float(dispatch))
+    slower = np.maximum(1.0 + posterior.ratios(ratios.head_rows()), _LEAST_RATIO) * scale
+    call, *rates = (slower * [device.head_.call_ms, *device.head_.rates[1:]]).tolist()
+    new.head_ = ResidualHead(call, device.head_.scale, *rates)
     new.doubt_ = _doubt(device, new, compared, scale, networks)
     new.device_name_ = small.device_name
     header = {name: small.header.get(name, {}) for name in ("device", "runtime", "protocol")}

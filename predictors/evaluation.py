@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from device_profiles import protocol
 from predictors.estimator import Vector
+from predictors.features import Matrix
 from predictors.head import Doubt
 from predictors.held_out import HeldOut, folds
 from predictors.network import NetworkPredictor
-from predictors.network_fit import floor_ms, left_out_heads, network_sums
+from predictors.network_fit import floor_ms, left_out_heads, network_terms
 from predictors.pricing import MIN_FOR_CHOICE
 
 if TYPE_CHECKING:
@@ -98,27 +99,26 @@ def _operator_rows(held: HeldOut) -> list[Row]:
 
 def _network_rows(fitted: NetworkPredictor, held: HeldOut, networks: Sequence[NetworkMeasurement], floor: float) -> list[Row]:
     measured = np.array([net.latency_ms.value for net in networks])
-    counts = np.array([sum(count for _, count in net.operators) for net in networks], dtype=np.float64)
     combined, _ = held.policy(MIN_FOR_CHOICE)
     unseen = {"base only": held.prices["base"], "trees over base": held.prices["trees"], "unseen operators, combined": combined}
     rows = []
     for method, prices in unseen.items():
         if np.isfinite(prices).all():
             instead = {op.key: (price, 0.0) for op, price in zip(fitted.pricer_.operators_, prices.tolist(), strict=True)}
-            sums = network_sums(fitted.pricer_, networks, instead)[0]
-            rows.append(_row("networks", f"{method}, no head", sums, measured))
-            rows.append(_row("networks", f"{method}, head", _with_head(sums, counts, measured, floor), measured))
-    sums, doubts = network_sums(fitted.pricer_, networks, {})
-    rows.append(_row("networks", "measured operators, no head", sums, measured))
-    totals = _with_head(sums, counts, measured, floor)
+            terms = network_terms(fitted.pricer_, networks, instead)[0]
+            rows.append(_row("networks", f"{method}, no head", terms[:, 0], measured))
+            rows.append(_row("networks", f"{method}, head", _with_head(terms, measured, floor), measured))
+    terms, doubts = network_terms(fitted.pricer_, networks, {})
+    rows.append(_row("networks", "measured operators, no head", terms[:, 0], measured))
+    totals = _with_head(terms, measured, floor)
     factor = 1.0 + _left_out_widths(fitted, totals, measured, doubts)
     return [*rows, _row("networks", "measured operators, head", totals, measured, totals / factor, totals * factor)]
 
 
-def _with_head(sums: Vector, counts: Vector, measured: Vector, floor: float) -> Vector:
+def _with_head(terms: Matrix, measured: Vector, floor: float) -> Vector:
     """Every network by a head fitted on the others, `(n,)`."""
-    heads = left_out_heads(sums, counts, measured, floor)
-    return np.array([float(head.network_ms(s, c)) for head, s, c in zip(heads, sums, counts, strict=True)])
+    heads = left_out_heads(terms, measured, floor)
+    return np.array([float(head.network_ms(row)) for head, row in zip(heads, terms, strict=True)])
 
 
 def _left_out_widths(fitted: NetworkPredictor, totals: Vector, measured: Vector, doubts: Vector) -> Vector:

@@ -1,31 +1,37 @@
 """The residual head: what whole networks cost beyond the sum of their operators, and how far a network's price can be wrong.
 
-    latency = call + sum over operators (scale * time + dispatch)
+    latency = call + sum over operators (scale * time + dispatch + weights * weight_ms_per_mb + activations * activation_ms_per_mb)
 
-It is linear in sums over operators on purpose: the price of a network stays additive over its nodes, so that a table of parts equals the
-graph path and an exact front can be computed by dynamic programming.
+An operator that is timed alone finds its weights in the cache, and its input where the same kernel has just left it; in a network both
+come from memory. It is linear in sums over operators on purpose: the price of a network stays additive over its nodes, so that a table of
+parts equals the graph path and an exact front can be computed by dynamic programming.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
+from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 from predictors.conformal import half_width
 from predictors.estimator import Vector
+from predictors.features import Matrix
+
+#: What a head adds up over the operators of a network: the columns of `head_terms`. Megabytes are 10^6 bytes.
+TERMS = ("kernel_ms", "operators", "weight_mb", "activation_mb")
 
 #: Relative error of the sum of operators that the fit expects of one network; against it the pull towards the plain sum is weighed.
 _NOISE = 0.03
 
-#: How far the scale may stray from 1 and the dispatch per operator (ms) from 0 before it costs as much as one network's error.
-_SCALE_STRAY, _DISPATCH_STRAY = 0.1, 0.0003
+#: How far the numbers may stray from those of the plain sum before it costs as much as one network's error: the scale from 1, a dispatch
+#: from 0 ms, a megabyte of weights and of activations from 0 ms.
+_STRAY = (0.1, 0.0003, 0.03, 0.015)
 
 #: The call of a network costs more than the empty call: the first guess may be off by its own size, and by this many ms.
 _CALL_STRAY = 0.005
@@ -37,48 +43,70 @@ PRIOR_NETWORK = 0.1
 _PRIOR_SHARE = 0.35
 
 
+def head_terms(operators: Sequence[Operator], times_ms: npt.ArrayLike) -> Matrix:
+    """What operators that take these times alone, `(n,)`, put into the sums of a head, shape `(n, len(TERMS))`."""
+    terms = np.ones((len(operators), len(TERMS)))
+    terms[:, 0] = times_ms
+    for row, op in zip(terms, operators, strict=True):
+        weights = op.weight_bytes
+        # A gather touches as much of its table as it writes.
+        row[2] = (min(weights, op.written_bytes) if op.base_kind.startswith("Gather") else weights) / 1e6
+        row[3] = (op.read_bytes - weights + op.written_bytes) / 1e6
+    return terms
+
+
 @dataclass(frozen=True, slots=True)
 class ResidualHead:
-    """`call_ms + scale * (sum of operator times) + dispatch_ms * (number of operators)`; all three are >= 0."""
+    """What a call costs, and what every one of `TERMS` counts for; all numbers are >= 0."""
 
     call_ms: float = 0.0
     scale: float = 1.0
     dispatch_ms: float = 0.0
+    weight_ms_per_mb: float = 0.0
+    activation_ms_per_mb: float = 0.0
 
     @classmethod
-    def fit(cls, sums_ms: npt.ArrayLike, counts: npt.ArrayLike, measured_ms: npt.ArrayLike, floor_ms: float) -> ResidualHead:
-        """From whole networks: the sums of their operator prices, their numbers of operators and their measured times, each `(n,)`.
+    def fit(cls, terms: npt.ArrayLike, measured_ms: npt.ArrayLike, floor_ms: float) -> ResidualHead:
+        """From whole networks: the sums of `head_terms` over their operators `(n, len(TERMS))` and their measured times `(n,)`.
 
-        Least squares on relative errors, pulled towards `(floor_ms, 1, 0)`; without a network it is exactly that.
+        Least squares on relative errors, pulled towards the sum of kernel times and a call of `floor_ms`; without a network it is exactly
+        that.
         """
         measured = np.asarray(measured_ms, dtype=np.float64)
-        rough = np.array([max(floor_ms, _CALL_STRAY), _SCALE_STRAY, _DISPATCH_STRAY])
-        start = np.array([floor_ms, 1.0, 0.0])
+        plain = cls(floor_ms)
         if not measured.size:
-            return cls(*start.tolist())
-        terms = np.stack([np.ones(len(measured)), np.asarray(sums_ms, dtype=np.float64), np.asarray(counts, dtype=np.float64)], axis=1)
-        design = np.vstack([terms / measured[:, None] / _NOISE * rough, np.eye(3)])
-        target = np.concatenate([np.full(len(measured), 1.0 / _NOISE), start / rough])
-        call, scale, dispatch = (nnls(design, target)[0] * rough).tolist()
+            return plain
+        from scipy.optimize import nnls  # slow to import, and needed here only
+
+        rough = np.array([max(floor_ms, _CALL_STRAY), *_STRAY])
+        columns = np.column_stack([np.ones(len(measured)), np.asarray(terms, dtype=np.float64)])
+        design = np.vstack([columns / measured[:, None] / _NOISE * rough, np.eye(len(rough))])
+        target = np.concatenate([np.full(len(measured), 1.0 / _NOISE), np.array(astuple(plain)) / rough])
+        call, scale, *rates = (nnls(design, target)[0] * rough).tolist()
         # A scale of 0 would make every network cost the same; no data of real networks asks for less than a tenth.
-        return cls(call, max(scale, 0.1), dispatch)
+        return cls(call, max(scale, 0.1), *rates)
 
-    def node_ms(self, operator_ms: npt.ArrayLike) -> Vector:
-        """What operators of these times add to a network; the shape is kept."""
-        return np.asarray(self.scale * np.asarray(operator_ms, dtype=np.float64) + self.dispatch_ms)
+    @property
+    def rates(self) -> Vector:
+        """What one of every `TERMS` counts for, `(len(TERMS),)`."""
+        return np.array([self.scale, self.dispatch_ms, self.weight_ms_per_mb, self.activation_ms_per_mb])
 
-    def network_ms(self, sums_ms: npt.ArrayLike, counts: npt.ArrayLike) -> Vector:
-        """The latency of networks from the sums over their operators; shapes are kept."""
-        return np.asarray(self.call_ms + self.scale * np.asarray(sums_ms) + self.dispatch_ms * np.asarray(counts))
+    def node_ms(self, terms: Matrix) -> Vector:
+        """What operators of these terms `(n, len(TERMS))` add to a network, `(n,)`."""
+        return np.asarray((terms * self.rates).sum(axis=-1))
+
+    def network_ms(self, terms: Matrix) -> Vector:
+        """The latency of networks from the sums of terms over their operators, `(n, len(TERMS))`, or of one from `(len(TERMS),)`."""
+        return np.asarray(self.call_ms + self.node_ms(terms))
 
     def to_json(self) -> dict[str, float]:
-        """The three numbers."""
+        """The numbers by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ResidualHead:
         """The inverse of `to_json`."""
-        return cls(float(data["call_ms"]), float(data["scale"]), float(data["dispatch_ms"]))
+        return cls(**{name: float(data[name]) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from predictors.estimator import Vector
-from predictors.head import Doubt, ResidualHead
+from predictors.features import Matrix
+from predictors.head import TERMS, Doubt, ResidualHead, head_terms
 from predictors.pricing import MIN_FOR_CHOICE, OperatorPricer
 
 if TYPE_CHECKING:
@@ -21,45 +22,44 @@ def floor_ms(profile: DeviceProfile) -> float:
     return float(np.median(floors)) if floors else 0.0
 
 
-def left_out_heads(sums_ms: Vector, counts: Vector, measured_ms: Vector, floor: float) -> list[ResidualHead]:
+def left_out_heads(terms: Matrix, measured_ms: Vector, floor: float) -> list[ResidualHead]:
     """For each of `n` networks the head fitted on all others."""
-    every = range(len(measured_ms))
-    return [ResidualHead.fit(np.delete(sums_ms, i), np.delete(counts, i), np.delete(measured_ms, i), floor) for i in every]
+    return [ResidualHead.fit(np.delete(terms, i, axis=0), np.delete(measured_ms, i), floor) for i in range(len(measured_ms))]
 
 
-def network_sums(
+def network_terms(
     pricer: OperatorPricer, networks: Sequence[NetworkMeasurement], instead: dict[str, tuple[float, float]]
-) -> tuple[Vector, Vector]:
-    """Per network the sum of operator prices, and of their half-widths; each `(n,)`.
+) -> tuple[Matrix, Vector]:
+    """Per network the sums over its operators of `head_terms`, `(n, len(TERMS))`, and of the half-widths of their prices in ms, `(n,)`.
 
     `instead` replaces (price, relative half-width) of operators by key.
     """
-    sums, doubts = np.zeros(len(networks)), np.zeros(len(networks))
+    terms, doubts = np.zeros((len(networks), len(TERMS))), np.zeros(len(networks))
     for i, net in enumerate(networks):
-        for price, (op, count) in zip(pricer.price([op for op, _ in net.operators]), net.operators, strict=True):
-            value, half = instead.get(op.key, (price.value, price.half_width))
-            sums[i] += count * value
-            doubts[i] += count * value * half
-    return sums, doubts
+        operators, counts = [op for op, _ in net.operators], np.array([count for _, count in net.operators], dtype=np.float64)
+        prices = [instead.get(price.operator.key, (price.value, price.half_width)) for price in pricer.price(operators)]
+        values, halves = np.array(prices).reshape(-1, 2).T
+        terms[i] = counts @ head_terms(operators, values)
+        doubts[i] = counts @ (values * halves)
+    return terms, doubts
 
 
 def fit_head(pricer: OperatorPricer, networks: Sequence[NetworkMeasurement], floor: float) -> tuple[ResidualHead, Doubt]:
     """The head on all networks, and the widths of intervals from the errors of heads that did not see the network."""
     measured = np.array([net.latency_ms.value for net in networks])
-    counts = np.array([sum(count for _, count in net.operators) for net in networks], dtype=np.float64)
-    sums, doubts = network_sums(pricer, networks, {})
-    errors, halves = _left_out_errors(sums, doubts, counts, measured, floor)
+    terms, doubts = network_terms(pricer, networks, {})
+    errors, halves = _left_out_errors(terms, doubts, measured, floor)
     prices, widths = pricer.held_out_.policy(MIN_FOR_CHOICE)
     share = 1.0
     if np.isfinite(prices).all():
         unseen = zip(pricer.operators_, prices.tolist(), np.expm1(np.minimum(widths, 20.0)).tolist(), strict=True)
         instead = {op.key: (price, half) for op, price, half in unseen}
-        share = Doubt.share_left(*_left_out_errors(*network_sums(pricer, networks, instead), counts, measured, floor))
-    return ResidualHead.fit(sums, counts, measured, floor), Doubt.fit(errors, halves, share)
+        share = Doubt.share_left(*_left_out_errors(*network_terms(pricer, networks, instead), measured, floor))
+    return ResidualHead.fit(terms, measured, floor), Doubt.fit(errors, halves, share)
 
 
-def _left_out_errors(sums: Vector, doubts: Vector, counts: Vector, measured: Vector, floor: float) -> tuple[Vector, Vector]:
+def _left_out_errors(terms: Matrix, doubts: Vector, measured: Vector, floor: float) -> tuple[Vector, Vector]:
     """Log errors of networks by heads that did not see them, and the sums of their half-widths relative to the price; each `(n,)`."""
-    heads = left_out_heads(sums, counts, measured, floor)
-    totals = np.array([float(head.network_ms(s, c)) for head, s, c in zip(heads, sums, counts, strict=True)])
+    heads = left_out_heads(terms, measured, floor)
+    totals = np.array([float(head.network_ms(row)) for head, row in zip(heads, terms, strict=True)])
     return np.log(totals / measured), np.array([head.scale for head in heads]) * doubts / totals

@@ -9,7 +9,8 @@ from typing import Any
 from device_profiles.errors import InputError
 from device_profiles.operators import Network
 from device_profiles.quantity import Quantity
-from predictors.head import Doubt, ResidualHead
+from predictors.estimator import Vector
+from predictors.head import Doubt, ResidualHead, head_terms
 from predictors.pricing import OperatorPrice
 
 
@@ -36,7 +37,7 @@ class Prediction:
         """Adds up the prices of the operators of an executed network, in the order of its nodes. Raises InputError when it has none."""
         if not prices:
             raise InputError(f"network {network.name!r} executes no operator: there is nothing to price")
-        added = [head.scale * price.value + head.dispatch_ms for price in prices]
+        added = _added(head, prices).tolist()
         doubts = math.fsum(head.scale * price.value * price.half_width for price in prices)
         latency = doubt.interval(math.fsum([head.call_ms, *added]), doubts)
         memory = (network.peak_activation_bytes + network.weight_bytes) / 1e6
@@ -54,10 +55,11 @@ class Prediction:
             "node": "(call)", "kind": "", "latency_ms": call, "low_ms": call, "high_ms": call, "share": call / total, "kernel_ms": 0.0,
             "source": "head", "flags": [], "macs": 0, "key": "",
         }  # fmt: skip
-        return [first, *(self._row(name, price, total) for name, price in zip(self.nodes, self.operators, strict=True))]
+        rows = zip(self.nodes, self.operators, _added(self.head, self.operators).tolist(), strict=True)
+        return [first, *(self._row(name, price, value, total) for name, price, value in rows)]
 
-    def _row(self, name: str, price: OperatorPrice, total: float) -> dict[str, Any]:
-        value, low, high = (self.head.scale * ms + self.head.dispatch_ms for ms in (price.value, price.low, price.high))
+    def _row(self, name: str, price: OperatorPrice, value: float, total: float) -> dict[str, Any]:
+        low, high = (value + self.head.scale * (end - price.value) for end in (price.low, price.high))
         op = price.operator
         return {
             "node": name, "kind": op.kind, "latency_ms": value, "low_ms": low, "high_ms": high, "share": value / total,
@@ -92,6 +94,11 @@ class Prediction:
     def to_dataframe(self) -> Any:
         """The rows of `explain()` as a pandas DataFrame. Raises InputError when pandas is not installed."""
         return dataframe(self.explain())
+
+
+def _added(head: ResidualHead, prices: list[OperatorPrice]) -> Vector:
+    """What every operator adds to the latency of its network, `(n,)`."""
+    return head.node_ms(head_terms([price.operator for price in prices], [price.value for price in prices]))
 
 
 def dataframe(rows: list[dict[str, Any]]) -> Any:

@@ -3,7 +3,7 @@
     time on the new device = scale * time on the old one * (1 + row @ z),    z independent standard normals
 
 `row` says with which other operators an operator shares what it gains or loses: with all of them, with its family, with those of similar
-work and traffic; and what is its own. A network is the sum of its operators, its call and its dispatches, so its row is their mean by time.
+work and traffic; and what is its own. A network is the sum of its operators and of what the head adds: its row is their mean by time.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from device_profiles.operators import Operator
 from predictors.estimator import Vector
 from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix, feature_matrix
-from predictors.head import ResidualHead
+from predictors.head import TERMS, ResidualHead, head_terms
 from predictors.kinds import FAMILIES
 from predictors.pricing import OperatorPricer
 
 #: How far ratios may stray from the common one, as standard deviations: all operators together (beyond the scale), a fixed cost per kernel,
-#: one family, per octave-like step of work and traffic, one operator by itself, and the call and the dispatch of a network.
+#: one family, per octave-like step of work and traffic, one operator by itself, and each number of the head.
 COMMON, FIXED, FAMILY, SIZE, ALONE, CALLING = 0.3, 0.1, 0.3, 0.1, 0.1, 0.5
 
 Counts = Sequence[tuple[Operator, int]]
@@ -36,7 +36,7 @@ class SpeedRatios:
         sizes = _sizes(pricer.operators_)
         self._centre, self._step = sizes.mean(axis=0), np.maximum(sizes.std(axis=0), 0.5)
         self._shared = 2 + len(FAMILIES) + sizes.shape[1]
-        self.width = self._shared + len(self._column) + 2
+        self.width = self._shared + len(self._column) + len(TERMS)
 
     def times_ms(self, operators: Sequence[Operator]) -> Vector:
         """What operators take on the old device, `(n,)`."""
@@ -61,18 +61,18 @@ class SpeedRatios:
     def network(self, counts: Counts) -> tuple[float, Vector]:
         """What a network takes on the old device in ms, and its row `(width,)`."""
         operators, numbers = [op for op, _ in counts], np.array([count for _, count in counts], dtype=np.float64)
-        times = self.head.scale * numbers * self.times_ms(operators)
-        dispatch = self.head.dispatch_ms * float(numbers.sum())
-        total = float(times.sum()) + dispatch + self.head.call_ms
-        call_row, dispatch_row = self.head_rows()
-        return total, np.asarray((times @ self.rows(operators) + self.head.call_ms * call_row + dispatch * dispatch_row) / total)
+        times = self.times_ms(operators)
+        kernels, *beyond = (numbers @ head_terms(operators, times) * self.head.rates).tolist()
+        parts = np.array([self.head.call_ms, *beyond])
+        total = kernels + float(parts.sum())
+        return total, np.asarray((self.head.scale * numbers * times @ self.rows(operators) + parts @ self.head_rows()) / total)
 
-    def head_rows(self) -> tuple[Vector, Vector]:
-        """Rows of the call and of a dispatch: they follow the device as a whole, and have ways of their own."""
-        rows = np.zeros((2, self.width))
+    def head_rows(self) -> Matrix:
+        """Rows of what the head adds, in its order without the scale: they follow the device as a whole, and have ways of their own."""
+        rows = np.zeros((len(TERMS), self.width))
         rows[:, 0] = COMMON
-        rows[0, -2] = rows[1, -1] = CALLING
-        return rows[0], rows[1]
+        rows[:, -len(TERMS) :] = CALLING * np.eye(len(TERMS))
+        return rows
 
 
 def _sizes(operators: Sequence[Operator]) -> Matrix:

@@ -24,7 +24,7 @@ from predictors.power import PowerModel
 from predictors.pricing import OperatorPricer
 from predictors.roofline import Roofline
 
-TYPE, SCHEMA = "hwnas-device", 1
+TYPE, SCHEMA = "hwnas-device", 2
 
 #: A larger file is no device.json: thousands of operators need a few megabytes.
 MAX_BYTES = 256 << 20
@@ -108,8 +108,11 @@ def _read(source: Path) -> dict[str, Any]:
         kind = data.get("type") if isinstance(data, dict) else type(data).__name__
         hint = "; this is a profile: run `hwnas fit` on it first" if kind == "header" else ""
         raise InputError(f"{source}: not a device.json: its type is {kind!r}, not {TYPE!r}{hint}")
-    if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
-        raise InputError(f"{source}: schema {data.get('schema')!r} is newer than this program reads ({SCHEMA}); upgrade hwnas")
+    schema = data.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise InputError(f"{source}: schema {schema!r} is newer than this program reads ({SCHEMA}); upgrade hwnas")
+    if schema < SCHEMA:
+        raise InputError(f"{source}: schema {schema} is older than this program reads ({SCHEMA}); make it again with `hwnas fit`")
     return data
 
 

@@ -8,11 +8,13 @@ activations, resolutions), and the runtime decides which kernels they become. Ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 
 from device_profiles.atlas import convolutional, mobile, tokens
 from device_profiles.atlas.draw import Draw
+from device_profiles.atlas.quantised import quantised
 from device_profiles.atlas.sketch import Sketch
 from device_profiles.operators import Network
 
@@ -26,6 +28,9 @@ FAMILIES: dict[str, Callable[[Sketch, str, Draw], str]] = {
         tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
     )
 }  # fmt: skip
+
+#: Families that also come in eight bits.
+QUANTISED = ("resnet", "bottleneck", "separable", "inverted", "transformer")
 
 #: Height and width of the images, and the MACs within which a network is taken.
 RESOLUTIONS, MACS = (96, 128, 160, 192, 224, 224, 256), (20e6, 1.5e9)
@@ -42,10 +47,17 @@ def network(family: str, rng: np.random.Generator) -> Network:
             return result
 
 
+def rounds(count: int, rng: np.random.Generator) -> list[tuple[str, Network]]:
+    """The first networks of `networks`, until every family has come `count` times."""
+    return list(islice(networks(rng), count * (len(FAMILIES) + len(QUANTISED))))
+
+
 def networks(rng: np.random.Generator) -> Iterator[tuple[str, Network]]:
-    """Endlessly: one network of each family in turn, with a name of its own."""
-    number = 0
+    """Endlessly: one network of each family in turn, then those in eight bits, each with a name of its own."""
+    number, (others,) = 0, rng.spawn(1)
     while True:
         for family in FAMILIES:
             yield f"{family}/{number}", network(family, rng)
+        for family in QUANTISED:
+            yield f"int8_{family}/{number}", quantised(network(family, others))
         number += 1

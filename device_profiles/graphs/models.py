@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ from device_profiles.operators import AttributeValue, Network, Node, Operator, T
 
 #: Written into every model made here; newer defaults of the onnx package are refused by released runtimes.
 IR_VERSION, OPSET = 10, 20
+
+#: Random weights repeat after this many; two weights of one model begin at one of so many places.
+_STRETCH, _STARTS = 65536, 4096
 
 _ATTRIBUTE_TYPES = {field: number for number, field in ATTRIBUTE_FIELDS.items()}
 
@@ -139,12 +143,14 @@ def weight_tensor(name: str, tensor: Tensor, operator: Operator, position: int, 
         return from_array(np.array(tensor.values).astype(dtype).reshape(tensor.shape), name)
     if dtype is None:
         return raw_tensor(name, tensor.shape, tensor.dtype, _random_bytes(name, tensor, rng))
+    if tensor.dtype in ("int8", "uint8") and len(tensor.shape) < 2:  # a zero point: kernels take a slower way for others than 0
+        return from_array(np.zeros(tensor.shape, dtype), name)
     if dtype.kind in "iub":
         return from_array(rng.integers(0, 2, tensor.shape).astype(dtype), name)
     kind = operator.base_kind
-    # A block of random numbers repeated: drawing every weight of a large network would take longer than timing it.
-    pool = rng.standard_normal(min(tensor.size, 65536)).astype(np.float32)
-    array: np.ndarray[Any, Any] = np.resize(pool, tensor.shape)
+    # A stretch of the same random numbers, repeated: drawing every weight of a large network would take longer than timing it.
+    start = int(rng.integers(_STARTS))
+    array: np.ndarray[Any, Any] = np.resize(_numbers()[start : start + min(tensor.size, _STRETCH)], tensor.shape)
     if kind == "BatchNormalization":
         array = np.abs(array) + 0.5
     elif len(tensor.shape) >= 2:
@@ -154,7 +160,13 @@ def weight_tensor(name: str, tensor: Tensor, operator: Operator, position: int, 
         array = np.full_like(array, 0.05)  # the scale of a quantised tensor, which kernels want positive and not too uneven
     else:
         array *= 0.1
-    return from_array(array.astype(dtype), name)
+    return from_array(array.astype(dtype, copy=False), name)
+
+
+@cache
+def _numbers() -> np.ndarray[Any, Any]:
+    """Normal numbers to take weights from."""
+    return np.random.default_rng(0).standard_normal(_STRETCH + _STARTS).astype(np.float32)
 
 
 def _random_bytes(name: str, tensor: Tensor, rng: np.random.Generator) -> bytes:

@@ -111,10 +111,11 @@ def _owners(source: Network, kernels: Sequence[Kernel]) -> list[int]:
     for index in range(len(source.nodes) - 1, -1, -1):
         if index not in owner:
             node = source.nodes[index]
-            after = {owner[reader] for value in node.outputs for reader in readers.get(value, ())}
+            after = {owner.get(reader) for value in node.outputs for reader in readers.get(value, ())}
             is_result = bool(set(node.outputs) & set(source.outputs))
-            if len(after) == 1 and not is_result:
-                owner[index] = after.pop()
+            only = after.pop() if len(after) == 1 and not is_result else None
+            if only is not None:
+                owner[index] = only
     for index, node in enumerate(source.nodes):
         if index not in owner:
             before = {owner[number[value]] for value in node.inputs if value in number}

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(__file__).parents[2] / "build" / "aarch64"
-MIRROR = "http://deb.debian.org/debian"
 CPUINFO = """\
 processor\t: 0
 BogoMIPS\t: 108.00
@@ -60,7 +59,6 @@ def _system(folder: Path) -> None:
         "--include=python3,libstdc++6,libgomp1",
         "bookworm",
         str(root),
-        MIRROR,
     ]
     subprocess.run(command, check=True)
     (root / "proc").mkdir(exist_ok=True)

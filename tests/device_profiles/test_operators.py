@@ -37,6 +37,13 @@ def test_json_round_trip_keeps_operator_and_key(operator: Operator) -> None:
     assert again.key == operator.key
 
 
+def test_numbers_that_are_not_finite_survive_json() -> None:
+    """Masks hold -inf, and open clips +inf; JSON knows neither."""
+    bound = Tensor((), constant=True, values=(-math.inf,))
+    operator = Operator("Max", (Tensor((1, 8)), bound), (Tensor((1, 8)),), (("limits", (0.5, math.inf)), ("most", math.inf)))
+    assert Operator.from_json(json.loads(json.dumps(operator.to_json(), allow_nan=False))) == operator
+
+
 def test_key_tells_apart_what_costs_differently() -> None:
     base = conv(32, 32, (3, 3), 8)
     others = [

@@ -13,6 +13,7 @@ from hwnas import profiling, shipping
 
 @pytest.fixture
 def two_families(monkeypatch):
+    monkeypatch.setattr(atlas, "QUANTISED", ())
     monkeypatch.setattr(atlas, "FAMILIES", {name: atlas.FAMILIES[name] for name in ("separable", "mixer")})
 
 

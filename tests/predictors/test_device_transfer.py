@@ -13,6 +13,7 @@ from device_profiles.operators import Operator
 from device_profiles.profile import DeviceProfile, NetworkMeasurement
 from predictors.device_transfer import family_ratios, next_items, transfer
 from predictors.network import NetworkPredictor
+from predictors.network_fit import network_terms
 from predictors.store import load
 
 
@@ -47,10 +48,9 @@ def errors(device: NetworkPredictor, networks: list[NetworkMeasurement]) -> tupl
     """Relative errors on measured networks, and whether the interval held the measurement."""
     found, held = [], []
     for net in networks:
-        prices = device.predict_operators([op for op, _ in net.operators])
-        pairs = [(price, count) for price, (_, count) in zip(prices, net.operators, strict=True)]
-        value = float(device.head_.network_ms(sum(c * p.value for p, c in pairs), sum(c for _, c in pairs)))
-        q = device.doubt_.interval(value, device.head_.scale * sum(c * p.value * p.half_width for p, c in pairs))
+        terms, doubts = network_terms(device.pricer_, [net], {})
+        value = float(device.head_.network_ms(terms[0]))
+        q = device.doubt_.interval(value, device.head_.scale * float(doubts[0]))
         found.append(abs(value / net.latency_ms.value - 1))
         held.append(q.low <= net.latency_ms.value <= q.high)
     return np.array(found), np.array(held)

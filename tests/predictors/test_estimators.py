@@ -12,10 +12,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from predictors.boosted import BoostedTrees
 from predictors.features import COLUMN, feature_matrix
+from predictors.linear import LinearRatio
 from predictors.lookup import LookupTable
+from predictors.neural import NeuralRatio
 from predictors.roofline import Roofline
 
-ESTIMATORS = [Roofline(), LookupTable(), BoostedTrees()]
+ESTIMATORS = [Roofline(), LookupTable(), BoostedTrees(), LinearRatio(), NeuralRatio()]
 
 
 @parametrize_with_checks(ESTIMATORS)

@@ -14,6 +14,7 @@ from device_profiles import onnx_io
 from device_profiles.errors import InputError
 from device_profiles.operators import Network
 from device_profiles.profile import DeviceProfile
+from predictors.head import ResidualHead
 from predictors.network import NetworkPredictor
 from predictors.network_fit import floor_ms
 
@@ -83,7 +84,7 @@ def test_no_measurements_are_refused_in_one_line(profile: DeviceProfile) -> None
 def test_without_networks_the_head_is_the_sum_plus_the_measured_floor(device: Any, lab: SimpleNamespace) -> None:
     bare = device.profile(lab.some_operators(30))
     head = NetworkPredictor().fit(bare).head_
-    assert (head.call_ms, head.scale, head.dispatch_ms) == (floor_ms(bare), 1.0, 0.0)
+    assert head == ResidualHead(floor_ms(bare), 1.0)
     assert floor_ms(bare) == CALL_MS / 2
 
 

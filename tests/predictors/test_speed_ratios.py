@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from predictors.head import head_terms
 from predictors.network import NetworkPredictor
 from predictors.speed_ratios import ALONE, COMMON, SpeedRatios
 
@@ -30,10 +31,11 @@ def test_operators_that_were_measured_have_ways_of_their_own(ratios: SpeedRatios
 def test_the_row_of_a_network_is_the_mean_of_its_parts_by_time(ratios: SpeedRatios, predictor: NetworkPredictor) -> None:
     counts = [(predictor.pricer_.operators_[0], 2), (predictor.pricer_.operators_[7], 1)]
     total, row = ratios.network(counts)
-    head, times = predictor.head_, ratios.times_ms([op for op, _ in counts])
-    assert total == pytest.approx(float(head.network_ms(2 * times[0] + times[1], 3)))
-    call, dispatch = ratios.head_rows()
-    parts = head.scale * np.array([2, 1]) * times
-    expected = parts @ ratios.rows([op for op, _ in counts]) + head.call_ms * call + 3 * head.dispatch_ms * dispatch
+    head, operators = predictor.head_, [op for op, _ in counts]
+    terms = np.array([2, 1]) @ head_terms(operators, ratios.times_ms(operators))
+    assert total == pytest.approx(float(head.network_ms(terms)))
+    parts = head.scale * np.array([2, 1]) * ratios.times_ms(operators)
+    beyond = np.array([head.call_ms, *(terms * head.rates)[1:]])
+    expected = parts @ ratios.rows(operators) + beyond @ ratios.head_rows()
     assert row == pytest.approx(expected / total)
     assert row[0] == pytest.approx(COMMON)

@@ -81,6 +81,7 @@ WRONG: dict[str, tuple[Callable[[Path], str | bytes], str]] = {
     "another type": (lambda file: json.dumps({"type": "run"}), "its type is 'run'"),
     "a profile": (lambda file: json.dumps({"type": "header", "schema": 1}), "run `hwnas fit` on it first"),
     "newer": (lambda file: edited(file, lambda d: d.update(schema=SCHEMA + 1)), "newer than this program reads"),
+    "older": (lambda file: edited(file, lambda d: d.update(schema=SCHEMA - 1)), "older than this program reads"),
     "no schema": (lambda file: edited(file, lambda d: d.pop("schema")), "schema None"),
     "edited": (lambda file: edited(file, lambda d: d["head"].update(scale=0.5)), "does not match its checksum"),
     "edited operator": (lambda file: edited(file, lambda d: d["operators"].pop()), "does not match its checksum"),

@@ -43,7 +43,9 @@ def test_the_seed_decides(family):
 
 
 def test_networks_go_round_the_families():
-    drawn = atlas.networks(np.random.default_rng(0))
-    names = [next(drawn)[0] for _ in range(2 * len(FAMILIES))]
+    drawn = atlas.rounds(2, np.random.default_rng(0))
+    names = [name for name, _ in drawn]
     assert len(set(names)) == len(names)
-    assert {name.partition("/")[0] for name in names[: len(FAMILIES)]} == set(FAMILIES)
+    assert {name.partition("/")[0] for name in names[: len(names) // 2]} == {*FAMILIES, *(f"int8_{name}" for name in atlas.QUANTISED)}
+    again = atlas.networks(np.random.default_rng(0))
+    assert [next(again) for _ in names] == drawn

@@ -48,6 +48,14 @@ def test_a_node_that_no_kernel_names_goes_with_what_reads_it() -> None:
     assert executed.macs == source().macs
 
 
+def test_a_node_whose_reader_no_kernel_names_either_goes_with_what_it_reads() -> None:
+    net = NetworkBuilder("net", {"x": Tensor((1, 4, 6, 6))})
+    result = net.build(net.activation("last", net.activation("middle", net.conv("first", "x", 8, 3), "Tanh"), "Sigmoid"))
+    executed = fused_network(result, [kernel("x"), kernel("first", 0)], "openvino")
+    assert [node.outputs for node in executed.nodes] == [("last.out",)]
+    assert executed.macs == result.macs
+
+
 def test_layers_named_by_their_result_or_by_what_was_left_out() -> None:
     kernels = [kernel("x"), kernel("first relu.out", 0), kernel("drop second", 1), kernel("add_add.out", 1, 2)]
     executed = fused_network(source(), kernels, "openvino")
