@@ -65,7 +65,8 @@ _LEAST_ROUNDS = 3
 class Outcome:
     """What a campaign did: items measured now, had already, failed, left unfinished; seconds in all.
 
-    `timing_share`: of the seconds until the last time was taken, the share spent timing (memory and energy come after them).
+    `timing_share`: of the seconds until the last time was taken, the share spent on blocks, with their first calls and the waiting for
+    quiet moments, and not on models and files (memory and energy come after them).
     """
 
     measured: int
@@ -231,9 +232,10 @@ class Campaign:
             item.handle = (self.runtime.generation, handle)
         s, started = self.settings, time.monotonic()
         times = self.runtime.time(
-            item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls
-        )
-        self._timed_s += float(times.sum()) / 1e9
+            item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls,
+            quiet=s.quiet,
+        )  # fmt: skip
+        self._timed_s += time.monotonic() - started
         item.rounds.append(protocol.block_summary(times, s.window_us))
         item.numbers.append(self._number)
         self.journal.append(journal.entry(item))

@@ -45,7 +45,9 @@ class Protocol:
 
     `min_rounds` and `max_rounds` bound the rounds per item; `narrow` is the relative half-width at which an item needs no more of them.
     `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
-    `prelude_rounds` time nothing but the canaries, to learn what the device can do before anything is compared with it.
+    A block is begun, and kept, where a probe of the core takes at most `quiet` times its best, as long as waiting takes no more than two
+    thirds of the time; see `runtimes.quiet`. `prelude_rounds` time nothing but the canaries, to learn what the device can do before
+    anything is compared with it.
     """
 
     block_ms: float = 2.5
@@ -59,6 +61,7 @@ class Protocol:
     call_us: float = 200.0
     max_copies: int = 32
     prelude_rounds: int = 80
+    quiet: float = 1.1
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON."""

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from device_profiles.energy.meter import read_name
 from device_profiles.energy.pmic import tool, vcgencmd
+
+#: Cores whose speeds are within this of the fastest are of the same kind: single cores of one kind have slightly higher turbo clocks.
+_SAME_KIND = 0.85
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -74,6 +78,13 @@ def speeds(root: Path) -> dict[int, float]:
         if told:
             return told
     return {}
+
+
+def fast_cores(root: Path, allowed: Iterable[int]) -> list[int]:
+    """The cores among `allowed` of the fastest kind."""
+    told, usable = speeds(root), sorted(allowed)
+    most = max((told.get(core, 0.0) for core in usable), default=0.0)
+    return [core for core in usable if told.get(core, 0.0) >= _SAME_KIND * most]
 
 
 def siblings(root: Path, core: int) -> str:

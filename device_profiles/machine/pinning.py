@@ -1,7 +1,7 @@
 """Which cores the runtime's process may use.
 
-Not pinned by default: a pinned process cannot leave a core that a neighbour wants, while the protocol takes the fastest stretches of the
-fastest rounds anyway, and the network will not be pinned when it is deployed either. The exception are processors with cores of different
+Not pinned by default: a pinned process cannot leave a core that a neighbour wants, while the protocol looks for a core that is left alone
+before every block anyway (see `runtimes.quiet`). The exception are processors with cores of different
 speeds: there an unpinned process is measured now on one kind and now on another, and the fastest kind is taken.
 """
 
@@ -14,9 +14,6 @@ from pathlib import Path
 
 from device_profiles.machine import host
 from device_profiles.runtimes.process import RuntimeProcess
-
-#: Cores whose speeds are within this of the fastest are of the same kind: single cores of one kind have slightly higher turbo clocks.
-_SAME_KIND = 0.85
 
 
 class Pinning:
@@ -51,9 +48,8 @@ def cores_for(root: Path, threads: int, allowed: Iterable[int], pin: bool | None
     `pin` None pins only where cores differ in speed; True wherever there are enough cores, False nowhere. The last cores come first: the
     first one often serves the interrupts. Without enough cores of one kind nothing is pinned.
     """
-    usable, speeds = sorted(allowed, reverse=True), host.speeds(root)
-    most = max((speeds.get(core, 0.0) for core in usable), default=0.0)
-    fast = [core for core in usable if speeds.get(core, 0.0) >= _SAME_KIND * most]
+    usable = list(allowed)
+    fast = host.fast_cores(root, usable)[::-1]
     if pin is False or (pin is None and len(fast) == len(usable)):
         return [], None
     physical = list({host.siblings(root, core): core for core in reversed(fast)}.values())[::-1]

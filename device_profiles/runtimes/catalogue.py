@@ -31,6 +31,9 @@ WHOLE_ONLY = frozenset({"torch-compiled"})
 #: Runtimes that start a compiler when a model is loaded, which takes long and more memory than running it.
 COMPILING = frozenset({"torch-compiled"})
 
+#: Runtimes that compute with one thread on the very thread that calls them.
+ON_CALLER = frozenset({"onnxruntime", "ncnn", "torch", "torch-compiled"})
+
 #: The module of a runtime, the package it needs, and what installs that.
 _MODULES = {
     "onnxruntime": ("onnxruntime", "onnxruntime", "pip install onnxruntime"),

@@ -172,8 +172,12 @@ class RuntimeProcess:
         self.run(int(self._ask({"request": "load", "isolated": False}, empty)[0]["handle"]))
         return int(self._ask({"request": "memory"}, model, self._patience_s)[0]["peak_bytes"])
 
-    def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
-        """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`."""
+    def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int, quiet: float = 0.0) -> npt.NDArray[np.int64]:
+        """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`.
+
+        With `quiet`, such as 1.1, in a moment in which the core is left alone, see `quiet.Quiet`; where several threads compute, or another
+        than the one that calls, as it comes.
+        """
         request = {
             "request": "time",
             "handle": handle,
@@ -181,6 +185,7 @@ class RuntimeProcess:
             "block_ns": block_ns,
             "min_calls": min_calls,
             "max_calls": max_calls,
+            "quiet": quiet,
         }
         return np.frombuffer(self._ask(request)[1], dtype="<i8").astype(np.int64)
 

@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import IO, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from device_profiles.errors import HwnasError
 from device_profiles.machine import memory
 from device_profiles.runtimes import catalogue
 from device_profiles.runtimes.base import Session
+from device_profiles.runtimes.quiet import Quiet
 
 _HEADER = struct.Struct(">II")
 
@@ -66,6 +68,8 @@ class Worker:
     def __init__(self, runtime: str, threads: int) -> None:
         self.runtime = catalogue.create(runtime, threads)
         self.sessions: dict[int, Session] = {}
+        self.on_caller = threads == 1 and runtime in catalogue.ON_CALLER
+        self.quiet: Quiet | None = None
 
     def answer(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """The reply to one request."""
@@ -84,7 +88,8 @@ class Worker:
             return {}, b""
         if request == "time":
             session = self.sessions[message["handle"]]
-            times = session.time(message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
+            block = partial(session.time, message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
+            times = self._quiet(message["quiet"]).timed(block) if message["quiet"] and self.on_caller else block()
             return {}, times.astype("<i8").tobytes()
         if request == "run":
             return {}, pack(self.sessions[message["handle"]].outputs())
@@ -95,6 +100,11 @@ class Worker:
         if request == "memory":
             return {"peak_bytes": memory.growth(lambda: self._used(payload))}, b""
         raise ValueError(f"unknown request {request!r}")
+
+    def _quiet(self, limit: float) -> Quiet:
+        if self.quiet is None or self.quiet.limit != limit:
+            self.quiet = Quiet(limit)
+        return self.quiet
 
     def _used(self, model: bytes) -> Session:
         """A session of a whole network that has run twice: some memory is only taken by a second run."""
