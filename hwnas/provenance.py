@@ -10,7 +10,7 @@ from typing import Any
 
 
 def provenance(objectives: Iterable[Any]) -> dict[str, Any]:
-    """The device behind a cost, and the super-network and images behind an accuracy, as JSON.
+    """The device behind a cost, the super-network and images behind an accuracy, and how an accuracy without them is made, as JSON.
 
     `hwnas.finish` finds them there again. What lives in memory only has no path.
     """
@@ -24,6 +24,8 @@ def provenance(objectives: Iterable[Any]) -> dict[str, Any]:
             folder = getattr(objective.supernet, "folder", None)
             found["supernet"] = {"path": None if folder is None else str(folder), "sha256": None if folder is None else _weights(folder)}
             found["data"] = objective.dataset.summary()
+        if hasattr(objective, "record"):
+            found.setdefault("accuracy", {})[objective.name] = objective.record()
     return found
 
 

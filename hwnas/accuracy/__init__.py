@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from device_profiles.errors import InputError
 from hwnas import data as images
+from hwnas.accuracy.degree_accuracy import DegreeAccuracy
+from hwnas.accuracy.nn_degree import NNDegree
+from hwnas.accuracy.zero_cost import ZeroCost
 from hwnas.callable_module import make_callable
 from hwnas.data import Dataset
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from hwnas.accuracy.supernet import SupernetAccuracy
     from hwnas.supernet import Supernet
 
-__all__ = ["SupernetAccuracy", "accuracy", "load_accuracy"]
+__all__ = ["DegreeAccuracy", "NNDegree", "SupernetAccuracy", "ZeroCost", "accuracy", "load_accuracy"]
 
 
 def accuracy(supernet: Supernet, data: str | os.PathLike[str] | Dataset | None = None) -> SupernetAccuracy:

@@ -14,6 +14,7 @@ from hwnas.search.base import Optimiser, Problem
 from hwnas.search.evolution import RegularisedEvolution
 from hwnas.search.exact import ExactSearch
 from hwnas.search.exact_front import GROUPS, joint_groups
+from hwnas.search.flash import Flash
 from hwnas.search.local_search import LocalSearch
 from hwnas.search.nsga2 import Nsga2
 from hwnas.search.progressive import Progressive
@@ -22,8 +23,8 @@ from hwnas.search.surrogate_assisted import SurrogateAssisted
 
 #: Name -> class; each class says in one line what it is (`description`) and where it comes from (`paper`). Add your own under a new name.
 ALGORITHMS: dict[str, type[Optimiser]] = {
-    "evolution": RegularisedEvolution, "exact": ExactSearch, "local": LocalSearch, "nsga2": Nsga2, "progressive": Progressive,
-    "random": RandomSearch, "surrogate": SurrogateAssisted,
+    "evolution": RegularisedEvolution, "exact": ExactSearch, "flash": Flash, "local": LocalSearch, "nsga2": Nsga2,
+    "progressive": Progressive, "random": RandomSearch, "surrogate": SurrogateAssisted,
 }  # fmt: skip
 
 #: The name that lets hwnas choose.
