@@ -2,10 +2,10 @@
 
     python benchmarks/nn_degree.py [--nets 75] [--samples 25] [--epochs 8] [--seeds 2] [--data digits] [--family dense|residual]
 
-Beside it: parameters, multiply-adds and the zero-cost proxies. Every network is trained on its own, from `--seeds` seeds, and its accuracy
-is the mean on the validation images; the ceiling is how well the accuracies of one seed rank those of another. For the error every score gets
-the same curve of three numbers, fitted on `--samples` networks and judged on the rest, over 50 draws of the samples. Trainings are kept in
---work, so that a run that was stopped goes on. Nothing is timed.
+Beside it: parameters, multiply-adds and the zero-cost proxies. Every network is trained on its own, from `--seeds` seeds, and its
+accuracy is the mean on the validation images; the ceiling is how well the accuracies of one seed rank those of another. For the error every
+score gets the same curve of three numbers, fitted on `--samples` networks and judged on the rest, over 50 draws of the samples. Trainings
+are kept in --work, so that a run that was stopped goes on. Nothing is timed.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def shgo(fn: Callable[[Grid], Floats], limits: Sequence[int], samples: int, rng:
     """
     relaxed = Relaxed(fn, limits)
     if math.prod(limits) <= samples:
-        relaxed.at(np.indices(limits).reshape(len(limits), -1).T.astype(np.int64))
+        relaxed.look(product(*map(range, limits)))
         return relaxed.best()
     try:
         from scipy.optimize import shgo as minimise
@@ -37,8 +38,7 @@ def shgo(fn: Callable[[Grid], Floats], limits: Sequence[int], samples: int, rng:
 
     def together(_one: Any, points: Iterable[Any]) -> list[float]:
         """The values of all sampled points in one call, in place of one call per point."""
-        values: list[float] = relaxed.many(np.array(list(points)))[0].tolist()
-        return values
+        return relaxed.many(points)
 
     minimise(
         relaxed, [(0.0, limit - 1.0) for limit in limits], n=max(samples, len(limits) + 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from hwnas.objectives import Floats
 
 Grid = npt.NDArray[np.int64]
+Point = tuple[int, ...]
 
 
 class Relaxed:
@@ -21,36 +22,52 @@ class Relaxed:
     """
 
     def __init__(self, fn: Callable[[Grid], Floats], limits: Sequence[int]) -> None:
-        self.fn, self.limits = fn, np.asarray(limits, dtype=np.int64)
-        self._known: dict[tuple[int, ...], float] = {}
+        self.fn, self.limits = fn, tuple(int(limit) for limit in limits)
+        self._known: dict[Point, float] = {}
 
-    def at(self, points: Grid) -> Floats:
-        """The function at grid points `(k, d)`, shape `(k,)`."""
-        keys = list(map(tuple, points.tolist()))
-        new = [key for key in dict.fromkeys(keys) if key not in self._known]
+    def look(self, points: Iterable[Point]) -> None:
+        """Asks `fn` for grid points, all new ones in one call."""
+        new = [point for point in dict.fromkeys(points) if point not in self._known]
         if new:
             self._known.update(zip(new, self.fn(np.array(new, dtype=np.int64)).tolist(), strict=True))
-        return np.array([self._known[key] for key in keys])
 
     def best(self) -> Grid:
         """The grid point of the least value seen, shape `(d,)`; the first of equals."""
         return np.array(min(self._known, key=self._known.__getitem__), dtype=np.int64)
 
-    def __call__(self, x: Floats) -> tuple[float, Floats]:
-        """The value at one point `(d,)`, and the slopes `(d,)` of its simplex."""
-        values, slopes = self.many(np.asarray(x)[None])
-        return float(values[0]), slopes[0]
+    def many(self, xs: Iterable[Floats]) -> list[float]:
+        """The values at many points `(d,)`, for one call of `fn`."""
+        points = [x.tolist() for x in xs]
+        self.look(corner for point in points for corner in self._simplex(point)[0])
+        return [self(np.array(point))[0] for point in points]
 
-    def many(self, xs: Floats) -> tuple[Floats, Floats]:
-        """Values `(k,)` and slopes `(k, d)` at points `(k, d)`, which are brought within the grid."""
-        inside = np.clip(xs, 0.0, self.limits - 1.0)
-        base = np.minimum(inside.astype(np.int64), self.limits - 2)
-        part = inside - base
-        order = np.argsort(-part, axis=1, kind="stable")
-        # From the lower corner one step at a time, the coordinate with the largest fraction first; (k, d + 1, d).
-        rank = np.argsort(order, axis=1, kind="stable")
-        stepped = rank[:, None, :] < np.arange(len(self.limits) + 1)[:, None]
-        corners = base[:, None, :] + stepped
-        heights = self.at(corners.reshape(-1, len(self.limits))).reshape(len(inside), -1)
-        slopes = np.take_along_axis(np.diff(heights, axis=1), rank, axis=1)
-        return heights[:, 0] + (part * slopes).sum(axis=1), slopes
+    def __call__(self, x: Floats) -> tuple[float, Floats]:
+        """The value at one point `(d,)`, brought within the grid, and the slopes `(d,)` of its simplex.
+
+        In plain Python: of some hundred calls in a descent hardly one meets a new corner, and for a few numbers numpy takes longer.
+        """
+        corners, order, part = self._simplex(x.tolist())
+        if not all(corner in self._known for corner in corners):
+            self.look(corners)
+        value = height = self._known[corners[0]]
+        slopes = [0.0] * len(order)
+        for i, corner in zip(order, corners[1:], strict=True):
+            slopes[i] = self._known[corner] - height
+            height = self._known[corner]
+            value += part[i] * slopes[i]
+        return value, np.array(slopes)
+
+    def _simplex(self, x: Sequence[float]) -> tuple[list[Point], list[int], list[float]]:
+        """The d + 1 corners around a point, the coordinates by which one differs from the next, and the point's place in its cube.
+
+        From the lower corner it goes one step at a time, the coordinate with the largest fraction first.
+        """
+        inside = [min(max(value, 0.0), limit - 1.0) for value, limit in zip(x, self.limits, strict=True)]
+        corner = [min(int(value), limit - 2) for value, limit in zip(inside, self.limits, strict=True)]
+        part = [value - base for value, base in zip(inside, corner, strict=True)]
+        order = sorted(range(len(part)), key=part.__getitem__, reverse=True)
+        corners = [tuple(corner)]
+        for i in order:
+            corner[i] += 1
+            corners.append(tuple(corner))
+        return corners, order, part
