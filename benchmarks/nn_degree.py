@@ -1,6 +1,6 @@
 """NN-Degree on networks of the FLASH family trained here: how well it ranks them, and how well 25 of them predict the others.
 
-    python benchmarks/nn_degree.py [--nets 75] [--samples 25] [--epochs 8] [--seeds 2] [--data digits] [--family dense|residual]
+    python benchmarks/nn_degree.py [--nets 60] [--samples 25] [--epochs 8] [--seeds 2] [--data digits] [--family dense|residual]
 
 Beside it: parameters, multiply-adds and the zero-cost proxies. Every network is trained on its own, from `--seeds` seeds, and its
 accuracy is the mean on the validation images; the ceiling is how well the accuracies of one seed rank those of another. For the error every
@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import os
+import tempfile
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
@@ -82,14 +83,14 @@ def error(score: Any, truth: Any, samples: int) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nets", type=int, default=75)
+    parser.add_argument("--nets", type=int, default=60)
     parser.add_argument("--samples", type=int, default=25)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--data", default="digits")
     parser.add_argument("--resolution", type=int, default=8)
     parser.add_argument("--family", choices=("dense", "residual"), default="dense")
-    parser.add_argument("--work", type=Path, default=Path("nn_degree.trainings.json"))
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "nn_degree.trainings.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
     dataset = data.load(options.data, resolution=options.resolution)

@@ -8,11 +8,16 @@ import pytest
 from device_profiles.errors import InputError
 from hwnas import spaces
 from hwnas.accuracy.nn_degree import NNDegree, dense_cell, has_degree, mobile_block, residual_cell
-from hwnas.objectives import as_objective
+from hwnas.front import non_dominated
+from hwnas.objectives import as_objective, as_objectives
+from hwnas.search import Problem
 from hwnas.search.additive import Additive
+from hwnas.search.algorithms import choose
+from hwnas.search.exact_front import exact_front
 from hwnas.spaces.flash import Cell, FlashDenseSpace, FlashResidualSpace
 from hwnas.spaces.mobilenet import MobileNetSpace
 from hwnas.spaces.mobilenet_blocks import Stage
+from predictors.accelerators import CrossbarTiles
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,17 @@ def test_it_is_a_sum_over_parts_and_serves_as_an_objective(name: str) -> None:
     np.testing.assert_allclose(additive(archs), -NNDegree(space)(archs))
     with pytest.raises(InputError, match="has no part 'tail'"):
         NNDegree(space).part_prices("tail")
+
+
+def test_with_costs_that_are_sums_the_training_free_front_is_exact() -> None:
+    space = FlashDenseSpace([Cell((4, 8), (4, 5), (0.0, 0.5, 1.5)), Cell((8, 12), (4, 5), (0.0, 0.5, 1.5))], 3, 1, 8)
+    problem = Problem(space, as_objectives([NNDegree(space), CrossbarTiles().latency_ms], space))
+    assert choose(problem)[0] == "exact"
+    models = [additive for objective in problem.objectives if (additive := Additive.of(objective, space))]
+    every = np.stack(np.meshgrid(*map(np.arange, space.cardinalities), indexing="ij"), axis=-1).reshape(-1, 6)
+    values = np.column_stack([model(every) for model in models])
+    truth = np.unique(values[non_dominated(values)].round(9), axis=0)
+    np.testing.assert_allclose(np.unique(exact_front(space, models).values.round(9), axis=0), truth)
 
 
 def test_more_width_and_more_skips_are_more() -> None:
