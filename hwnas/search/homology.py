@@ -15,6 +15,8 @@ from hwnas.search.relaxed import Grid, Relaxed
 
 #: Local minimisers that are gone down from; the others are nearly always the same or worse.
 DESCENTS = 2
+#: A descent ends when it gains less than this share: only the corners count, and it has met them by then.
+PRECISION = 1e-3
 
 
 def shgo(fn: Callable[[Grid], Floats], limits: Sequence[int], samples: int, rng: np.random.Generator) -> Grid:
@@ -42,8 +44,8 @@ def shgo(fn: Callable[[Grid], Floats], limits: Sequence[int], samples: int, rng:
 
     minimise(
         relaxed, [(0.0, limit - 1.0) for limit in limits], n=max(samples, len(limits) + 2),
-        sampling_method=lambda n, d: _spread(n, d, offset), minimizer_kwargs={"method": "L-BFGS-B", "jac": True},
-        options={"local_iter": DESCENTS}, workers=together,
+        sampling_method=lambda n, d: _spread(n, d, offset), options={"local_iter": DESCENTS}, workers=together,
+        minimizer_kwargs={"method": "L-BFGS-B", "jac": True, "options": {"ftol": PRECISION}},
     )  # fmt: skip
     return relaxed.best()
 
