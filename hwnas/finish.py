@@ -90,8 +90,7 @@ def pick(run: Run, which: str | int) -> tuple[int, ...]:
 
 
 def export_pick(run: Run, which: str | int, path: str | os.PathLike[str]) -> ExportReport:
-    """Writes one point of the front as ONNX, with the super-network and the images that the run was searched with."""
-    from hwnas.export import export
+    """Writes one point of the front as ONNX and the program that runs it; see `hwnas.export.export_front`, which does more."""
+    from hwnas.export import export_front
 
-    accuracy = accuracy_of(run)
-    return export(accuracy.supernet, pick(run, which), Path(path), dataset=accuracy.dataset)
+    return export_front(run, [which], path)[0].model

@@ -20,7 +20,7 @@ from device_profiles.errors import InputError
 from device_profiles.profile import DeviceProfile
 from device_profiles.runtimes import RuntimeProcess
 from hwnas import data, profiling, spaces
-from hwnas.finish import PICKS, pick, score_front
+from hwnas.finish import PICKS, score_front
 from hwnas.objectives import as_objective
 from hwnas.provenance import provenance
 from hwnas.report import write_report
@@ -136,11 +136,9 @@ def _verdict(run: Run) -> dict[str, Any] | None:
 
 
 def _export(run: Run, scorer: Any) -> list[Any]:
-    from hwnas.export import export
+    from hwnas.export import export_front
 
-    chosen = dict.fromkeys(pick(run, which) for which in PICKS)
-    models = run.path / "models"
-    return [export(scorer.supernet, arch, models / f"{'-'.join(map(str, arch))}.onnx", dataset=scorer.dataset) for arch in chosen]
+    return [each.model for each in export_front(run, PICKS, accuracy=scorer)]
 
 
 def _record(run: Run, ledger: Ledger) -> None:

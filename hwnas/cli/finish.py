@@ -66,39 +66,90 @@ def _number(name: str, value: object) -> str:
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="The ONNX file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The ONNX file, or a folder; without it, `models` in the run folder, where the report finds it.")
+    ] = None,
     pick: Annotated[
-        str, typer.Option(help="`best`, `cheapest` (within one point of it), `knee`, `fastest`, or a number along the front.")
-    ] = "knee",
+        str | None,
+        typer.Option(help="`best`, `cheapest` (within one point of it), `knee` (the default), `fastest`, or a number along the front."),
+    ] = None,
+    all_points: Annotated[bool, typer.Option("--all", help="Every point of the front, into a folder.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers, with its accuracy and costs beside the original.")] = False,
+    calibration: Annotated[
+        Path | None, typer.Option(help="For --int8: a folder of pictures or an .npz file; images trained on when not given.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="For --int8: time for measuring, such as 60s; as long as it takes when not given.")
+    ] = None,
     own: Own = None,
     json: Json = False,
 ) -> None:
-    """Write one architecture of the front as a stand-alone ONNX file, with proof that it computes the same."""
+    """Write an architecture of the front as a stand-alone ONNX file, with proof that it computes the same and a program that runs it."""
     need("torch", "onnxscript", extra="train")
-    from hwnas.finish import export_pick
+    from functools import partial
+
+    from device_profiles.errors import InputError
+    from hwnas.cli.exported import exported_text, still_going
+    from hwnas.export import Int8, export_front
     from hwnas.run import Run
 
+    if all_points and pick is not None:
+        raise InputError("--all writes every point, --pick one: give one of them")
+    if not int8 and (calibration is not None or budget is not None):
+        raise InputError("--calibration and --budget are for 8-bit integers: add --int8")
     know(own)
-    written = export_pick(Run.open(run), pick, out)
+    opened = Run.open(run)
+    told = partial(typer.echo, err=True)
+    wanted = Int8(calibration, seconds(budget), told) if int8 else None
+    for line in still_going(opened):
+        told(line)
+    with bar("exporting") as update:
+        written = export_front(opened, None if all_points else [pick or "knee"], out, int8=wanted, progress=update)
     if json:
-        emit(written.to_json())
+        emit({"exported": [each.to_json() for each in written]} if all_points else written[0].to_json())
         return
-    say(f"{written.path}: largest output difference {written.max_difference:.1e} over {written.images} images")
+    say("\n".join(exported_text(each) for each in written))
 
 
 def report(
     run: RunFolder,
-    out: Annotated[Path | None, typer.Option(help="The page; report.html in the run folder when not given.")] = None,
+    other: Annotated[Path | None, typer.Argument(help="A second run: compares the two on one page.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="What to write: .html (report.html in the run folder when not given), .md, or .svg, .png, .pdf of the main figure."
+        ),
+    ] = None,
+    references: Annotated[
+        bool,
+        typer.Option("--references", help="First evaluate networks scaled by hand (MobileNet-like spaces), to stand beside the front."),
+    ] = False,
+    device: Annotated[Path | None, typer.Option(help="For --references: the predictor, when it is not where it was at the search.")] = None,
     own: Own = None,
     json: Json = False,
 ) -> None:
-    """Write the report of a run: one HTML page that opens offline."""
+    """Write the report of a run: one HTML page that opens offline; of two runs: one page that compares them."""
     need("plotly", "jinja2", extra="report")
-    from hwnas.report import write_report
+    from device_profiles.errors import InputError
+    from hwnas.report import write_comparison, write_report
 
     know(own)
-    page = write_report(run, out)
+    if other is not None and references:
+        raise InputError("--references belongs to the report of one run: write that first, then compare")
+    if references:
+        _evaluate_references(run, device)
+    page = write_report(run, out) if other is None else write_comparison(run, other, out)
     if json:
         emit({"report": str(page)})
         return
     say(str(page))
+
+
+def _evaluate_references(run: Path, device: Path | None) -> None:
+    need("torch", "safetensors", extra="train")
+    need("sklearn", "xgboost", extra="predict")
+    from hwnas.references import evaluate
+    from hwnas.run import Run
+
+    with bar("networks scaled by hand") as update:
+        evaluate(Run.open(run), device, update)

@@ -6,6 +6,7 @@ import io
 import itertools
 import zipfile
 import zlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +25,7 @@ _WANTED = ("images", "labels", "classes", "jpeg", "offsets")
 def read_npz(path: Path, resolution: int | None = None) -> Found:
     """The images of an `.npz` file; packed pictures are cut square and resized to `resolution` while they are read, arrays are not."""
     arrays = _read(path)
-    pixels = ("jpeg", "offsets") if "jpeg" in arrays else ("images",)
-    missing = [name for name in (*pixels, "labels") if name not in arrays]
-    if missing:
-        raise InputError(f"{path}: has no array {' and '.join(map(repr, missing))}; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+    _require(arrays, "labels", path=path)
     images = None if "jpeg" in arrays else _images(arrays["images"], path)
     labels = checked_labels(arrays["labels"], path)
     number = len(arrays["offsets"]) - 1 if images is None else len(images)
@@ -36,6 +34,22 @@ def read_npz(path: Path, resolution: int | None = None) -> Found:
     if images is None:
         images = read_pictures(_packed(arrays["jpeg"], arrays["offsets"], path), resolution)
     return Found(images, labels, _names(arrays.get("classes"), int(labels.max()) + 1, path))
+
+
+def read_images(path: Path, resolution: int | None = None) -> Images:
+    """The images `(n, c, h, w)` of an `.npz` file whose labels do not matter, read as `read_npz` reads them."""
+    arrays = _read(path)
+    _require(arrays, path=path)
+    if "jpeg" in arrays:
+        return read_pictures(_packed(arrays["jpeg"], arrays["offsets"], path), resolution)
+    return _images(arrays["images"], path)
+
+
+def _require(arrays: Mapping[str, npt.NDArray[np.generic]], *names: str, path: Path) -> None:
+    """Raises InputError unless there are images, packed or not, and the named arrays."""
+    missing = [name for name in (*(("jpeg", "offsets") if "jpeg" in arrays else ("images",)), *names) if name not in arrays]
+    if missing:
+        raise InputError(f"{path}: has no array {' and '.join(map(repr, missing))}; it holds {', '.join(sorted(arrays)) or 'nothing'}")
 
 
 def _packed(content: npt.NDArray[np.generic], offsets: npt.NDArray[np.generic], path: Path) -> list[Picture]:

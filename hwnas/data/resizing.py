@@ -17,7 +17,7 @@ PIECE = 2**24
 def resize(images: Images, side: int) -> Images:
     """Images `(n, c, h, w)` at `(n, c, side, side)`, bilinear; when shrinking, the filter widens so that no pixel is skipped."""
     _, _, height, width = images.shape
-    rows, columns = _bilinear(height, side), _bilinear(width, side)
+    rows, columns = bilinear(height, side), bilinear(width, side)
     result = np.empty((*images.shape[:2], side, side), dtype=np.uint8)
     step = max(1, PIECE // max(1, math.prod(images.shape[1:]), images.shape[1] * side * side))
     for start in range(0, len(images), step):  # in pieces: the float copies would not fit for a large set
@@ -27,7 +27,7 @@ def resize(images: Images, side: int) -> Images:
 
 
 @lru_cache(maxsize=64)
-def _bilinear(old: int, new: int) -> npt.NDArray[np.float32]:
+def bilinear(old: int, new: int) -> npt.NDArray[np.float32]:
     """The matrix `(new, old)` of a triangle filter; pixel centres at half positions, weights of each row sum to 1."""
     scale = old / new
     centres = (np.arange(new) + 0.5) * scale - 0.5

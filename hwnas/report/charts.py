@@ -18,13 +18,14 @@ from hwnas.report.picks import Pick
 
 
 def front_figure(data: ReportData, picks: Sequence[Pick]) -> Figure | None:
-    """Cost against gain: what was evaluated, the random baseline, the front with its intervals, the measured points and the picks."""
+    """Cost against gain: what was evaluated, random search, hand-made networks, the front with its intervals, measurements, the picks."""
     gain, cost = data.gain, data.cost
     if gain is None or cost is None or not (data.front or data.evaluated):
         return None
     traces = [
         _evaluated(data.evaluated, cost, gain),
         _baseline(data, cost, gain),
+        _references(data, cost, gain),
         _front(data, cost, gain),
         _measured(data, cost, gain),
         _picked(data.front, picks, cost, gain),
@@ -101,6 +102,16 @@ def _baseline(data: ReportData, cost: Objective, gain: Objective) -> dict[str, A
         **scatter(points, cost, gain), "name": "random search", "mode": _mode(data),
         "line": {"shape": "hv", "dash": "dash", "width": 1.5, "color": "@random"},
         "marker": {"size": 8, "symbol": "square-open", "color": "@random", "line": {"width": 1.5}},
+        "text": [_hover(p, cost, gain) for p in points],
+    }  # fmt: skip
+
+
+def _references(data: ReportData, cost: Objective, gain: Objective) -> dict[str, Any]:
+    points = data.references
+    return {
+        **scatter(points, cost, gain), "name": "scaled by hand", "mode": _mode(data),
+        "line": {"shape": "hv", "dash": "dot", "width": 1.5, "color": "@hand"},
+        "marker": {"size": 8, "symbol": "triangle-up-open", "color": "@hand", "line": {"width": 1.5}},
         "text": [_hover(p, cost, gain) for p in points],
     }  # fmt: skip
 

@@ -13,16 +13,19 @@ from device_profiles.errors import InputError
 from device_profiles.quantity import Quantity
 from hwnas.front import Front
 from hwnas.report.architectures import BROKEN, Describer
-from hwnas.report.files import links, model_of
+from hwnas.report.files import exported, links
 from hwnas.report.formats import plural
 from hwnas.report.model import Course, Link, Missing, Objective, Phase, Point, ReportData, Verification
 from hwnas.report.naming import LATENCY, axes, objective
 from hwnas.report.provenance import command_line, compact, device_name, facts, provenance
 from hwnas.report.verification import read_verification
 from hwnas.run import Run
+from hwnas.spaces import MobileNetSpace
 
 #: More evaluated architectures than this are thinned out behind the front: the page has to stay small.
 MAX_EVALUATED = 3000
+#: Where `hwnas.references` keeps its networks inside a run folder.
+REFERENCES = "references"
 #: Different errors that are listed.
 MAX_ERRORS = 10
 
@@ -35,15 +38,16 @@ def collect(run: Run, page: Path) -> ReportData:
     describer, command = Describer(spec.get("space")), shlex.quote(str(run.path))
     missing: dict[str, Missing] = {}
     verification = _verification(run.path, command, missing)
-    models = links(sorted(run.path.glob("models/*.onnx")), page)
-    found = run.front()
-    front = _points(found, describer, verification, cost, models)
+    files = sorted(run.path.glob("models/*.onnx"))
+    models, found = links(files, page), run.front()
+    front = _points(found, describer, verification, cost, exported(files, page))
     bend = found.knee_index() if front else 0
     knee = next((i for i, point in enumerate(front) if point.number == bend), 0)
     _note_stale(verification, front, command, missing)
     counts = run.counts()
     _note_progress(spec, counts, len(front), missing)
     baseline, baseline_course = _baseline(run, describer, cost, command, missing)
+    references = hand_made(run, describer, cost, command, missing)
     phases = [Phase(name, seconds, note) for name, seconds, note in run.phases()]
     if not phases:
         missing["phases"] = Missing("This run has no ledger of time: nothing recorded how long its phases took.")
@@ -55,7 +59,7 @@ def collect(run: Run, page: Path) -> ReportData:
         objectives=objectives, gain=gain, cost=cost, front=front, knee=knee,
         evaluated=_evaluated(run, describer, {p.architecture for p in front}, [o for o in (gain, cost) if o]), counts=counts,
         errors=Counter(row.error or "no message" for row in rows if row.status == "failed").most_common(MAX_ERRORS),
-        baseline=baseline, search_course=_course(run), baseline_course=baseline_course,
+        baseline=baseline, references=references, search_course=_course(run), baseline_course=baseline_course,
         reference=compact(spec.get("hypervolume_reference")), verification=verification, phases=phases, provenance=provenance(spec),
         files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),
         models=models, missing=missing,
@@ -83,7 +87,7 @@ def _note_stale(verification: Verification | None, front: Sequence[Point], comma
 
 
 def _points(
-    front: Front, describer: Describer, verification: Verification | None, cost: Objective | None, models: Sequence[Link]
+    front: Front, describer: Describer, verification: Verification | None, cost: Objective | None, models: Mapping[tuple[int, ...], Link]
 ) -> list[Point]:
     """The points of a front with everything known about them, from cheap to costly."""
     timed = verification if cost and cost.name == LATENCY else None
@@ -97,7 +101,7 @@ def _points(
         if len(values) < len(front.names):
             continue
         known = measured.get(arch) or (late if late and late.origin == "measured" else None)
-        points.append(Point(arch, values, extras, known, describer.describe(arch), model_of(arch, models), i))
+        points.append(Point(arch, values, extras, known, describer.describe(arch), models.get(arch), i))
     return sorted(points, key=lambda point: point.values[cost.name].value) if cost else points
 
 
@@ -142,10 +146,24 @@ def _baseline(
                 "The random search in baseline/ has other objectives or another reference: it is not shown.", again
             )
             return [], None
-        return _points(other.front(), describer, None, cost, []), _course(other)
+        return _points(other.front(), describer, None, cost, {}), _course(other)
     except BROKEN as error:
         missing["baseline"] = Missing(f"The random search in baseline/ cannot be read: {error}.", again)
         return [], None
+
+
+def hand_made(run: Run, describer: Describer, cost: Objective | None, command: str, missing: dict[str, Missing]) -> list[Point]:
+    """The front of the networks that need no search, see `hwnas.references`; only MobileNet-like spaces have such networks."""
+    if not isinstance(describer.space, MobileNetSpace):
+        return []
+    path, again = run.path / REFERENCES, f"hwnas report {command} --references"
+    try:
+        if Run.exists(path) and (other := Run.open(path)).names() == run.names():
+            return _points(other.front(), describer, None, cost, {})
+        missing["references"] = Missing("Networks scaled by hand, which need no search, have not been evaluated.", again)
+    except BROKEN as error:
+        missing["references"] = Missing(f"The hand-made networks in {REFERENCES}/ cannot be read: {error}.", again)
+    return []
 
 
 def _course(run: Run) -> Course | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from device_profiles.errors import InputError
+from hwnas.export import metadata
 from hwnas.report.model import Link
 
 
@@ -23,13 +25,18 @@ def _href(path: str) -> str:
     return "./" + quote(path.replace(os.sep, "/"), safe="/")
 
 
-def model_of(architecture: Sequence[int], models: Iterable[Link]) -> Link | None:
-    """The exported model that bears the indices of an architecture as its name, such as `1-0-2.onnx`."""
-    names = {f"{mark.join(map(str, architecture))}.onnx" for mark in ".-_"}
-    return next((model for model in models if model.name in names), None)
+def exported(models: Sequence[Path], page: Path) -> dict[tuple[int, ...], Link]:
+    """The exported models by the architecture that their metadata name; 8-bit versions and files that hwnas has not made belong to none."""
+    found: dict[tuple[int, ...], Link] = {}
+    for path in models:
+        with suppress(InputError, KeyError, TypeError, ValueError):
+            facts = metadata.read(path)
+            if "int8" not in facts:
+                found[tuple(int(index) for index in facts["architecture"]["indices"])] = links([path], page)[0]
+    return found
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under another name and rename it: a reader sees the old one or the new one.
 
     Raises InputError when it cannot be written.
@@ -40,8 +47,8 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; give another place with --out") from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         # mkstemp makes files that only their owner reads; a report is as public as the umask says.
         mask = os.umask(0)
         os.umask(mask)

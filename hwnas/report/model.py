@@ -146,7 +146,8 @@ class Missing:
 class ReportData:
     """Everything on the page. `front` is sorted by `cost`, and `knee` is an index into it; `gain` and `cost` are the axes of the figure.
 
-    `command` is the run's path as a shell takes it; `counts` has the number of evaluations by status.
+    `references` is the front of the hand-made networks of the space. `command` is the run's path as a shell takes it; `counts` has the
+    number of evaluations by status.
     """
 
     name: str
@@ -163,6 +164,7 @@ class ReportData:
     counts: Mapping[str, int] = field(default_factory=dict)
     errors: Sequence[tuple[str, int]] = ()
     baseline: Sequence[Point] = ()
+    references: Sequence[Point] = ()
     search_course: Course | None = None
     baseline_course: Course | None = None
     reference: str = ""

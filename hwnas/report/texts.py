@@ -11,6 +11,7 @@ from hwnas.report.formats import plural, ratio
 from hwnas.report.model import Course, Link, Objective, Point, ReportData
 from hwnas.report.picks import Pick
 from hwnas.report.views import ledger, table
+from hwnas.report.worth import against_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def context(data: ReportData, picks: Sequence[Pick]) -> dict[str, Any]:
         "export": f"hwnas export {data.command} --pick knee --out knee.onnx",
         "other_picks": [pick_argument(data, pick) for pick in picks if pick.name != "knee"],
         "pick_note": pick_note(data), "front_label": front_label(data), "front_caption": front_caption(data),
+        "parallel_caption": parallel_caption(data),
         "table_note": table_note(data), "columns": columns, "rows": rows, "counts_note": counts_note(data),
         "ledger": lines, "total": total, "origin_note": origin_note(data),
     }  # fmt: skip
@@ -97,7 +99,7 @@ def choices(data: ReportData, picks: Sequence[Pick], gain: Objective, cost: Obje
     found = []
     for index, own in _together(picks):
         point = data.front[index]
-        model = point.model or next((m for m in data.models if m.name in {f"{pick.name}.onnx" for pick in own}), None)
+        model = point.model
         reasons = [text for text in (*(pick.reason for pick in own), own[0].comparison) if text]
         found.append(Choice(_titles(own), point, model, _numbers(data, point, gain, cost), reasons))
     return found
@@ -144,6 +146,8 @@ def front_caption(data: ReportData) -> str:
     if data.baseline and data.baseline_course:
         n = plural(data.baseline_course.evaluations[-1], "evaluation")
         texts.append(f"The dashed line is the front of a random search after {n}.")
+    if data.references:
+        texts.append(against_hand(data))
     if any(point.measured for point in data.front):
         texts.append("Crosses are measured on the device.")
     below = below_window(data)
@@ -151,6 +155,14 @@ def front_caption(data: ReportData) -> str:
         texts.append(f"Below the frame: {plural(below, 'evaluated architecture')}; “Show all” brings them in.")
     texts.append("Choose a point to read its details.")
     return " ".join(texts)
+
+
+def parallel_caption(data: ReportData) -> str:
+    """How to read the figure of all objectives."""
+    return (
+        f"Each line is a point of the front across {len(data.objectives)} objectives; on every axis up is better, from the worst to the "
+        "best of the front. Recommended points are drawn bold. Choose a point to read its details."
+    )
 
 
 def table_note(data: ReportData) -> str:

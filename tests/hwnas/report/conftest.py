@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from device_profiles.quantity import Quantity
+from hwnas.export import metadata
 from hwnas.objectives import Objective
+from hwnas.references import uniform
 from hwnas.report.architectures import Description
 from hwnas.report.model import Link, Missing, Pair, Phase, ReportData, Verification
 from hwnas.run import Run
@@ -84,6 +87,26 @@ def rows(n: int, seed: int, skill: float) -> list[Evaluation]:
     return found
 
 
+def scaled_by_hand() -> list[Evaluation]:
+    """The uniform networks, none of them better than what a search finds."""
+    found = []
+    for i, arch in enumerate(map(tuple, uniform(SPACE).tolist()), 1):
+        latency = latency_ms(arch)
+        accuracy = 0.985 - 0.0035 / latency * 0.4
+        found.append(Evaluation(i, arch, ((accuracy, accuracy - 0.01, accuracy + 0.01), (latency, latency * 0.95, latency * 1.05)), "ok"))
+    return found
+
+
+def write_model(path: Path, architecture: tuple[int, ...]) -> None:
+    """A small ONNX file with the metadata of an exported one."""
+    make = onnx.helper
+    value = make.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    result = make.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = make.make_graph([make.make_node("Relu", ["x"], ["y"])], "model", [value], [result], doc_string="x" * 52_000)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(metadata.write(make.make_model(graph), {"architecture": {"indices": list(architecture)}}))
+
+
 def write_run(path: Path, evaluations: list[Evaluation], objectives: list[Objective] = OBJECTIVES, **spec: Any) -> Run:
     """A run folder that holds exactly these evaluations."""
     run = Run.create(path, {**SPEC, **spec}, objectives)
@@ -129,8 +152,8 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     for phase in phases:
         run.add_phase(*phase)
     run.write_front()
-    (run.path / "models").mkdir()
-    (run.path / "models" / f"{'-'.join(map(str, run.front().knee().architecture))}.onnx").write_bytes(b"\0" * 52_340)
+    write_run(run.path / "references", scaled_by_hand(), algorithm="hand-made")
+    write_model(run.path / "models" / "knee.onnx", run.front().knee().architecture)
     return run
 
 
@@ -156,7 +179,24 @@ def _hostile(data: ReportData) -> ReportData:
     verification = Verification(False, [HOSTILE], pairs, {"mape": 0.1}, {}, [HOSTILE])
     return ReportData(
         HOSTILE, HOSTILE, [(HOSTILE, HOSTILE)], HOSTILE, HOSTILE, objectives, objectives[0], objectives[1], front, 1, front, {"ok": 1},
-        [(HOSTILE, 1)], front, data.search_course, data.baseline_course, HOSTILE, verification, [Phase(HOSTILE, 1, HOSTILE)],
+        [(HOSTILE, 1)], front, front, data.search_course, data.baseline_course, HOSTILE, verification, [Phase(HOSTILE, 1, HOSTILE)],
         [(HOSTILE, [(HOSTILE, HOSTILE)])], [Link("./x", HOSTILE, 1)], [Link("./x", HOSTILE, 1)],
-        {key: Missing(HOSTILE, HOSTILE) for key in ("verification", "evaluations", "front", "baseline", "phases", "models")},
+        {key: Missing(HOSTILE, HOSTILE) for key in ("verification", "evaluations", "front", "baseline", "references", "phases", "models")},
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def three_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with a third objective, the number of MACs, on another device and with the same networks as `full_run`."""
+    macs = Objective("macs", "", "min", False, nothing)
+    found = []
+    for row in rows(240, 7, 0.9):
+        work = float(SPACE.network(row.architecture).macs)
+        accuracy, latency = row.estimates
+        assert latency is not None
+        slower = tuple(2.5 * value for value in latency)
+        found.append(replace(row, estimates=(accuracy, slower, (work, work, work))))
+    spec = {"device": {"name": "cortex-a76/onnxruntime/1t"}, "hypervolume_reference": {"accuracy": 0.0, "latency_ms": 0.5, "macs": 1e7}}
+    run = write_run(tmp_path_factory.mktemp("runs") / "board", found, [*OBJECTIVES, macs], **spec, constraints=[])
+    run.write_front()
+    return run

@@ -34,7 +34,7 @@ def test_the_front_is_drawn_in_percent_and_ms_with_intervals_both_ways(full_run:
 
 def test_everything_evaluated_and_the_baseline_stand_behind_the_front(full_run: Run, data: ReportData) -> None:
     names = list(traces(data))
-    assert names == ["evaluated", "random search", "front", "measured", "recommended"]
+    assert names == ["evaluated", "random search", "scaled by hand", "front", "measured", "recommended"]
     assert len(traces(data)["evaluated"]["x"]) == 240 - len(full_run.front())
     assert len(traces(data)["random search"]["x"]) == len(Run.open(full_run.path / "baseline").front())
 
@@ -46,7 +46,7 @@ def test_series_differ_in_more_than_colour(data: ReportData) -> None:
 
 
 def test_a_missing_piece_leaves_no_empty_entry_in_the_legend(data: ReportData) -> None:
-    bare = replace(data, baseline=(), evaluated=(), front=[replace(point, measured=None) for point in data.front])
+    bare = replace(data, baseline=(), references=(), evaluated=(), front=[replace(point, measured=None) for point in data.front])
     assert list(traces(bare)) == ["front", "recommended"]
     assert front_figure(replace(bare, front=()), []) is None
     assert front_figure(replace(data, cost=None), []) is None
@@ -79,7 +79,7 @@ def test_a_wide_span_gets_a_logarithmic_axis(data: ReportData) -> None:
         Point((i,), {"latency_ms": Quantity(x, x, x, "predicted"), "accuracy": Quantity(y, y, y, "measured")})
         for i, (x, y) in enumerate([(1.0, 0.5), (100.0, 0.9)])
     ]
-    figure = front_figure(replace(data, front=wide, evaluated=(), baseline=()), [])
+    figure = front_figure(replace(data, front=wide, evaluated=(), baseline=(), references=()), [])
     assert figure is not None
     assert figure["layout"]["xaxis"]["type"] == "log"
     assert figure["layout"]["xaxis"]["ticktext"] == ["0.5", "1", "2", "5", "10", "20", "50", "100", "200"]

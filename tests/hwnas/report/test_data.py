@@ -79,7 +79,7 @@ def test_points_carry_measured_and_test_numbers_and_their_network(full_run: Run)
 def test_an_unfinished_bare_run_names_what_is_missing_and_the_commands(make_run: MakeRun, arch: Any) -> None:
     run = make_run([evaluation(1, arch(0)), evaluation(2, arch(1), 0.92, 0.06)], stopped=None)
     missing = of(run).missing
-    assert set(missing) == {"verification", "evaluations", "baseline", "phases", "models"}
+    assert set(missing) == {"verification", "evaluations", "baseline", "references", "phases", "models"}
     assert missing["verification"].command == f"hwnas verify {run.path}"
     assert missing["evaluations"].what == "This search is not finished: 2 of 240 evaluations so far."
     assert missing["evaluations"].command.endswith("--out run --resume")

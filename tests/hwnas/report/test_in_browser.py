@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hwnas.report import write_report
+from hwnas.report import write_comparison, write_report
 from hwnas.report.data import collect
 from hwnas.report.model import ReportData
 from hwnas.report.page import render
@@ -137,7 +137,7 @@ def page(full_run: Run) -> Path:
     return write_report(full_run.path)
 
 
-@pytest.mark.parametrize("width", [390, 800, 1280])
+@pytest.mark.parametrize("width", [390, 820, 1440])
 def test_the_page_opens_without_a_complaint_a_request_or_a_sideways_scroll(browser: Browser, page: Path, width: int) -> None:
     browser.goto(page, width)
     assert browser.complaints() == []
@@ -151,8 +151,8 @@ def test_every_point_is_drawn(browser: Browser, page: Path, full_run: Run) -> No
         "[...document.querySelectorAll('#chart-front .scatterlayer .trace')].map((t) => t.querySelectorAll('.point').length)"
     )
     n = len(full_run.front())
-    baseline = len(Run.open(full_run.path / "baseline").front())
-    assert sorted(drawn[:4]) == sorted([240 - n, baseline, n, n])
+    others = [len(Run.open(full_run.path / name).front()) for name in ("baseline", "references")]
+    assert drawn[:5] == [240 - n, *others, n, n]
     assert browser.js("document.querySelectorAll('#chart-verification .scatterlayer .point').length") == n + 8
     assert browser.js("document.querySelectorAll('#chart-course .scatterlayer .js-line').length") == 2
 
@@ -178,7 +178,7 @@ def test_hovering_shows_the_architecture_and_clicking_opens_it(browser: Browser,
     browser.at(page)
     browser.js("document.getElementById('chart-front').scrollIntoView({behavior: 'instant'})")
     browser.settle()
-    point = "document.querySelectorAll('#chart-front .scatterlayer .trace')[2].querySelectorAll('.point')[1].getBoundingClientRect()"
+    point = "document.querySelectorAll('#chart-front .scatterlayer .trace')[3].querySelectorAll('.point')[1].getBoundingClientRect()"
     x, y = browser.js(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({point})")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     browser.settle()
@@ -242,3 +242,77 @@ def test_a_script_that_came_in_anyway_would_not_run(browser: Browser, page: Path
     browser.goto(broken)
     assert browser.js("document.title") != "owned"
     assert any("Content Security Policy" in complaint for complaint in browser.complaints())
+
+
+@pytest.fixture(scope="module")
+def board(three_run: Run) -> Path:
+    return write_report(three_run.path)
+
+
+@pytest.fixture(scope="module")
+def comparison(full_run: Run, three_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_comparison(full_run.path, three_run.path, tmp_path_factory.mktemp("compare") / "compare.html")
+
+
+def test_filtering_by_the_legend_hides_a_series_and_brings_it_back(browser: Browser, page: Path) -> None:
+    browser.at(page)
+    shown = "document.getElementById('chart-front')._fullData.map((t) => [t.name, t.visible])"
+    assert ["evaluated", True] in browser.js(shown)
+    entry = "[...document.querySelectorAll('#chart-front .legendtoggle')][0].getBoundingClientRect()"
+    browser.js("document.getElementById('chart-front').scrollIntoView({behavior: 'instant'})")
+    browser.settle()
+    x, y = browser.js(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({entry})")
+    for expected in ("legendonly", True):
+        for kind in ("mousePressed", "mouseReleased"):
+            browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        end = time.monotonic() + 10
+        while ["evaluated", expected] not in browser.js(shown) and time.monotonic() < end:
+            browser.settle()
+        assert ["evaluated", expected] in browser.js(shown)
+
+
+def test_a_recommended_point_leads_to_its_details(browser: Browser, page: Path) -> None:
+    browser.at(page)
+    browser.js("document.querySelectorAll('.toggle[aria-expanded=true]').forEach((button) => button.click())")
+    target = browser.js("document.querySelector('.picks [data-open]').dataset.open")
+    browser.js("document.querySelector('.picks [data-open]').focus()")
+    for kind in ("keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    browser.settle()
+    assert browser.js(f"document.getElementById('{target}').querySelector('tr.detail').hidden") is False
+    assert browser.js("location.hash") == f"#{target}"
+
+
+def test_three_objectives_are_drawn_as_lines_that_open_their_point(browser: Browser, board: Path, three_run: Run) -> None:
+    browser.goto(board)
+    assert browser.complaints() == []
+    browser.js("document.getElementById('chart-parallel').scrollIntoView({behavior: 'instant'})")
+    browser.settle()
+    assert browser.js("document.querySelectorAll('#chart-parallel .scatterlayer .point').length") == 3 * len(three_run.front())
+    mark = "[...document.querySelectorAll('#chart-parallel .scatterlayer .trace')].at(-1).querySelectorAll('.point')[1]"
+    x, y = browser.js(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({mark}.getBoundingClientRect())")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    browser.settle()
+    assert "MACs" in browser.js("document.querySelector('#chart-parallel .hoverlayer').textContent")
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    browser.settle()
+    assert browser.js("[...document.querySelectorAll('tr.detail')].filter((row) => !row.hidden).length") == 1
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_the_comparison_opens_without_a_complaint_a_request_or_a_sideways_scroll(browser: Browser, comparison: Path, width: int) -> None:
+    browser.goto(comparison, width)
+    assert browser.complaints() == []
+    assert browser.requests() == [comparison.as_uri()]
+    assert browser.js("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_comparison_draws_both_fronts_and_sorts(browser: Browser, comparison: Path, full_run: Run, three_run: Run) -> None:
+    browser.goto(comparison)
+    both = len(full_run.front()) + len(three_run.front())
+    assert browser.js("document.querySelectorAll('#chart-compare .scatterlayer .point').length") == both
+    browser.js("document.querySelectorAll('#table-points .sort')[2].click()")
+    costs = browser.js("[...document.querySelectorAll('#table-points tbody')].map((b) => Number(b.rows[0].cells[2].dataset.value))")
+    assert len(costs) == both
+    assert costs == sorted(costs)

@@ -63,6 +63,7 @@ def test_the_page_answers_the_questions(data: ReportData) -> None:
     words = " ".join(page.text.split())
     for expected in (
         "What to deploy on xeon-2.80ghz/onnxruntime/1t", "digits", "Verified:", "Fastest within one point of the best", "Knee",
+        "networks that need no search",
         data.models[0].name, "front.csv", "Measured twice", "profiling",
         "1 min 23 s", "Hypervolume reference", "accuracy 0; latency_ms 0.2",
         "3f1a9c0b7e",
@@ -116,7 +117,7 @@ def test_no_text_becomes_markup(data: ReportData, hostile: Callable[[ReportData]
     assert text.count("<script") == 3
 
 
-@pytest.mark.parametrize("piece", ["verification", "evaluations", "front", "baseline", "phases", "models"])
+@pytest.mark.parametrize("piece", ["verification", "evaluations", "front", "baseline", "references", "phases", "models"])
 def test_a_missing_piece_is_named_with_its_command(data: ReportData, piece: str) -> None:
     bare = replace(
         data, front=(), evaluated=(), baseline=(), baseline_course=None, search_course=None, verification=None, phases=(), models=(),

@@ -14,8 +14,9 @@ import torch
 
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.onnx_io import read_network
-from hwnas import data, export
+from hwnas import data
 from hwnas.data import Dataset
+from hwnas.export import subnet as export
 from hwnas.spaces import MobileNetSpace, Stage
 from hwnas.supernet import Supernet, UncalibratedError, calibrate, calibration_images, train
 from hwnas.torch_tools import to_input
@@ -87,15 +88,18 @@ def test_metadata_say_what_it_is_and_nothing_about_this_machine(
         model = onnx.load(report.path)
         found = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
         assert found["classes"] == list(digits.class_names)
-        assert found["preprocessing"] == {"layout": "NCHW", "channels": 1, "resolution": 9, "resize": "bilinear", "divide_by": 255}
+        assert found["preprocessing"] == {
+            "layout": "NCHW", "channels": 1, "data_resolution": 9, "resolution": 9, "crop": "middle square", "resize": "bilinear",
+            "divide_by": 255,
+        }  # fmt: skip
         assert found["architecture"]["indices"] == list(report.architecture)
         assert found["architecture"]["values"] == supernet.space.decode(report.architecture)
         assert found["space"] == json.loads(json.dumps(supernet.space.spec()))
         assert found["provenance"]["data_sha256"] == digits.sha256
-        assert set(found["provenance"]) >= {"hwnas", "torch"}
+        assert set(found["provenance"]) >= {"hwnas", "torch", "onnx", "onnxruntime"}
         content = report.path.read_bytes()
         assert b".py" not in content
-        assert str(Path(export.__file__).parents[1]).encode() not in content
+        assert str(Path(export.__file__).parents[2]).encode() not in content
 
 
 def test_the_report_is_json(written: list[export.ExportReport]) -> None:
@@ -142,16 +146,6 @@ def tiny_model() -> onnx.ModelProto:
         [make.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, 10])], [zeros],
     )  # fmt: skip
     return make.make_model(graph, ir_version=10, opset_imports=[make.make_opsetid("", 18)])
-
-
-def test_the_difference_is_the_largest_of_all_logits(digits: Dataset) -> None:
-    expected = np.zeros((3, 10), np.float32)
-    expected[2, 7] = -0.25
-    assert export.largest_difference(tiny_model().SerializeToString(), digits.test.images[:3], expected) == 0.25
-    expected[0, 0] = np.nan
-    assert np.isnan(export.largest_difference(tiny_model().SerializeToString(), digits.test.images[:3], expected))
-    with pytest.raises(DeviceError, match="onnxruntime cannot run the exported model"):
-        export.largest_difference(b"nonsense", digits.test.images[:3], expected)
 
 
 def test_a_wrong_file_is_found_out(supernet: Supernet, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
