@@ -52,7 +52,7 @@ def collect(run: Run, page: Path) -> ReportData:
     if not phases:
         missing["phases"] = Missing("This run has no ledger of time: nothing recorded how long its phases took.")
     if not models and front:
-        missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee --out {command}/models/knee.onnx")
+        missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee")
     started = sorted(row.started for row in rows if row.started)
     return ReportData(
         name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=device_name(spec), when=_day(started),

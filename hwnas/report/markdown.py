@@ -12,8 +12,8 @@ from hwnas.report.verification import score_rows, verdict
 from hwnas.report.views import known_count, ledger
 from hwnas.report.worth import against_hand
 
-#: Characters that begin markup in Markdown or HTML.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
+#: Characters that begin markup in Markdown or HTML, anywhere and at the start of a line.
+_SPECIAL, _FIRST = re.compile(r"([\\`*_{}\[\]<>|~$&])"), re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+#=]))")
 
 
 def markdown(data: ReportData) -> str:
@@ -28,7 +28,7 @@ def markdown(data: ReportData) -> str:
     parts += [f"- {plain(reason)}" for reason in (data.verification.reasons if data.verification else ())]
     if data.front:
         parts += ["## Recommended", _picks(data, picks), "## Every point of the front", _front(data, picks)]
-    parts += [plain(text) for text in (against_hand(data),) if text]
+    parts += [plain(f"Beside the front: {text}") for text in (against_hand(data),) if text]
     if data.verification:
         parts += ["## Predicted against measured", _table(("Score", "This run", "Measured twice"), score_rows(data.verification), "lrr")]
     lines, total = ledger(data.phases)
@@ -41,7 +41,12 @@ def markdown(data: ReportData) -> str:
 
 def plain(text: str) -> str:
     """A text in which nothing is markup, in one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+    return (
+        _FIRST.sub(r"\1\\", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+        .replace("\\&", "&amp;")
+    )
 
 
 def code(text: str) -> str:

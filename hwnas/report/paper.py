@@ -19,6 +19,8 @@ SIZE = (5.6, 3.7)
 COLORS = {"@front": "#14507a", "@random": "#b0500f", "@hand": "#6a3d9a", "@ink": "#1b1f24", "@faint": "#9aa3ab"}
 MARKERS = {"circle": "o", "square-open": "s", "triangle-up-open": "^", "x-thin": "x", "circle-open": "o"}
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+#: Behind the names of recommended points.
+HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
 #: Points of text, as most papers set their captions.
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -97,4 +99,6 @@ def _name(axes: Any, note: Mapping[str, Any], log: bool) -> None:
     text = unescape(note["text"].removeprefix("<b>").removesuffix("</b>"))
     if all(map(math.isfinite, place)):
         offset = (note["xshift"] * 0.6, note["yshift"] * 0.6)
-        axes.annotate(text, place, offset, textcoords="offset points", ha=note["xanchor"], va="center", fontsize=8, fontweight="bold")
+        axes.annotate(
+            text, place, offset, textcoords="offset points", ha=note["xanchor"], va="center", fontsize=8, fontweight="bold", bbox=HALO
+        )

@@ -85,6 +85,7 @@ def _layout(axes: Sequence[_Axis]) -> dict[str, Any]:
             "text": escape(axis.objective.bare(value)),
             "showarrow": False,
             "yanchor": anchor,
+            "yshift": 7 if anchor == "bottom" else -7,
             "font": {"size": 11, "color": "@ink"},
         }
         for i, axis in enumerate(axes)

@@ -46,7 +46,7 @@ def context(data: ReportData, picks: Sequence[Pick]) -> dict[str, Any]:
         "choices": choices(data, picks, gain, cost) if gain and cost else [],
         "pairs": [(pair, names.get(pair.architecture) or " ".join(map(str, pair.architecture))) for pair in measured],
         "course_caption": course_caption(data.search_course, data.baseline_course, data.reference),
-        "export": f"hwnas export {data.command} --pick knee --out knee.onnx",
+        "export": f"hwnas export {data.command} --pick knee",
         "other_picks": [pick_argument(data, pick) for pick in picks if pick.name != "knee"],
         "pick_note": pick_note(data), "front_label": front_label(data), "front_caption": front_caption(data),
         "parallel_caption": parallel_caption(data),
@@ -147,7 +147,7 @@ def front_caption(data: ReportData) -> str:
         n = plural(data.baseline_course.evaluations[-1], "evaluation")
         texts.append(f"The dashed line is the front of a random search after {n}.")
     if data.references:
-        texts.append(against_hand(data))
+        texts.append(f"Triangles are the front of {against_hand(data)}")
     if any(point.measured for point in data.front):
         texts.append("Crosses are measured on the device.")
     below = below_window(data)

@@ -9,6 +9,9 @@ from statistics import median
 from hwnas.report.formats import plural, ratio
 from hwnas.report.model import Objective, Point, ReportData
 
+#: What the hand-made networks are.
+HAND = "networks that need no search, with one kernel and one expansion throughout, width, depth and resolution scaled together"
+
 
 def cheapest(front: Sequence[Point], gain: Objective, cost: Objective, wanted: float) -> Point | None:
     """The cheapest point whose gain is at least `wanted`; None when there is none."""
@@ -28,12 +31,12 @@ def savings(front: Sequence[Point], others: Sequence[Point], gain: Objective, co
 
 
 def against_hand(data: ReportData) -> str:
-    """What the search gains over networks scaled by hand; empty without them."""
+    """What the search gains over networks scaled by hand, as the rest of a sentence that begins with them; empty without them."""
     gain, cost = data.gain, data.cost
     if gain is None or cost is None or not data.references or not data.front:
         return ""
     found = savings(data.front, data.references, gain, cost)
-    text = f"Triangles are the front of {_hand()}"
+    text = HAND
     if not found:
         return f"{text}; no point of the search is as good as any of them."
     missed = len(data.references) - len(found)
@@ -45,7 +48,3 @@ def against_hand(data: ReportData) -> str:
         return f"{text}: where the search is as good it costs as much as they do (median of {plural(len(found), 'network')}){more}."
     what = f"{ratio(times)} cheaper" if times > 1 else f"{ratio(1 / times)} dearer"
     return f"{text}: what is as good as they are is {what} on the front of the search (median of {plural(len(found), 'network')}){more}."
-
-
-def _hand() -> str:
-    return "networks that need no search: kernel 3 and one expansion throughout, width, depth and resolution scaled together"

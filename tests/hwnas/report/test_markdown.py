@@ -14,7 +14,7 @@ def test_the_whole_front_and_the_picks_are_tables(full_run: Run, tmp_path: Path)
     text = write_report(full_run.path, tmp_path / "report.md").read_text(encoding="utf-8")
     lines = text.splitlines()
     tables = [line for line in lines if line.startswith("|")]
-    assert lines[0] == "# What to deploy on xeon\\-2.80ghz/onnxruntime/1t"
+    assert lines[0] == "# What to deploy on xeon-2.80ghz/onnxruntime/1t"
     start = lines.index("## Every point of the front") + 4
     assert all(lines[start + i].startswith(f"| {i} ") for i in range(len(full_run.front())))
     assert any("Knee" in line for line in tables)
@@ -39,7 +39,8 @@ def test_nothing_in_it_is_markup(full_run: Run, hostile: Callable[[ReportData], 
 
 
 def test_texts_and_commands_are_quoted() -> None:
-    assert plain("a|b *c* [d](e)\n# f") == "a\\|b \\*c\\* \\[d\\]\\(e\\) \\# f"
+    assert plain("a|b *c* [d](e)\n# f") == "a\\|b \\*c\\* \\[d\\](e) # f"
+    assert [plain(text) for text in ("- a", "# a", "1. a", "0.5 ms", "-")] == ["\\- a", "\\# a", "1\\. a", "0.5 ms", "\\-"]
     assert plain("<b>&amp;") == "&lt;b&gt;&amp;amp;"
     assert code("hwnas verify run") == "`hwnas verify run`"
     assert code("a ``b`` c") == "``` a ``b`` c ```"
