@@ -200,3 +200,9 @@ def three_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = write_run(tmp_path_factory.mktemp("runs") / "board", found, [*OBJECTIVES, macs], **spec, constraints=[])
     run.write_front()
     return run
+
+
+@pytest.fixture(name="write_model")
+def _write_model() -> Callable[[Path, tuple[int, ...]], None]:
+    """`write_model(path, architecture)`: a small ONNX file that names its architecture."""
+    return write_model

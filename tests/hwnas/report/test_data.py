@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
+from hwnas.export import metadata
 from hwnas.objectives import Objective
 from hwnas.report import data as module
 from hwnas.report.architectures import Describer
@@ -233,3 +235,28 @@ def test_a_page_elsewhere_links_back_to_the_files_of_the_run(tmp_path: Path) -> 
     (tmp_path / "run" / "a b#.csv").write_text("x")
     found = links([tmp_path / "run" / "a b#.csv", tmp_path / "run" / "absent"], tmp_path / "pages" / "a.html")
     assert [(link.href, link.name, link.size) for link in found] == [("./../run/a%20b%23.csv", "a b#.csv", 1)]
+
+
+def test_models_belong_to_the_point_that_they_name_whatever_their_files_are_called(make_run: MakeRun, arch: Any, write_model: Any) -> None:
+    run = make_run([evaluation(1, arch(0), 0.9, 0.05), evaluation(2, arch(1), 0.95, 0.06)])
+    models = run.path / "models"
+    for name, number, more in (("knee", 1, {}), ("knee-int8", 1, {"int8": {}}), ("gone", 3, {})):
+        file = models / f"{name}.onnx"
+        write_model(file, arch(number))
+        if more:
+            facts = metadata.read(file) | more
+            file.write_bytes(metadata.write(onnx.load(file), facts))
+    (models / "broken.onnx").write_bytes(b"\0" * 100)
+    data = of(run)
+    linked = {point.architecture: point.model.name for point in data.front if point.model}
+    assert linked == {arch(1): "knee.onnx"}
+    assert [link.name for link in data.models] == ["broken.onnx", "gone.onnx", "knee-int8.onnx", "knee.onnx"]
+
+
+def test_hand_made_networks_of_another_search_or_damaged_ones_are_named(make_run: MakeRun, arch: Any) -> None:
+    run = make_run([evaluation(1, arch(0))])
+    assert of(run).missing["references"].command == f"hwnas report {run.path} --references"
+    (run.path / "references").mkdir()
+    (run.path / "references" / "run.sqlite").write_bytes(b"no database, but long enough to be taken for one" * 20)
+    assert "cannot be read" in of(run).missing["references"].what
+    assert of(run).references == []
