@@ -38,7 +38,10 @@ def _int8_lines(report: Int8Report, plain_bytes: int) -> list[str]:
     costs = [("latency", "ms", before.latency_ms, after.latency_ms), ("peak memory", "MB", before.memory_mb, after.memory_mb)]
     for name, unit, old, new in [*costs, ("energy", "mJ", before.energy_mj, after.energy_mj)]:
         if old is not None and new is not None and old.value > 0:
-            times = f"x {new.value / old.value:.2f}, measured on {report.measured_on}"
-            lines.append(f"  {name:20} {old.value:>7.4g} {unit} -> {f'{new.value:.4g} {unit}':<10} {times}")
-    lines.append(f"  {'file':20} {plain_bytes / 1e3:>7.1f} kB -> {report.bytes / 1e3:.1f} kB")
+            worse = " (more, beyond the intervals)" if new.low > old.high else ""
+            times = f"x {new.value / old.value:.2f}{worse}, measured on {report.measured_on}"
+            lines.append(f"  {name:20} {f'{old.value:.4g} {unit}':>10} -> {f'{new.value:.4g} {unit}':<10} {times}")
+        elif name == "peak memory" and after.latency_ms is not None:
+            lines.append(f"  {name:20} not measured: the budget was too short")
+    lines.append(f"  {'file':20} {f'{plain_bytes / 1e3:.1f} kB':>10} -> {report.bytes / 1e3:.1f} kB")
     return lines + [f"  {problem}" for problem in dict.fromkeys((before.problem, after.problem)) if problem]

@@ -30,6 +30,13 @@ def test_before_and_after_stand_side_by_side() -> None:
     assert "16.0 kB -> 4.0 kB" in text
 
 
+def test_more_than_before_is_called_so_and_missing_memory_too() -> None:
+    text = report(Costs(measured(1.0)), Costs(measured(2.0)))
+    assert "x 2.00 (more, beyond the intervals)" in text
+    assert "peak memory          not measured: the budget was too short" in text
+    assert "more, beyond" not in report(Costs(measured(1.0)), Costs(measured(1.05)))
+
+
 def test_what_was_not_measured_is_said_once() -> None:
     text = report(Costs(problem="not measured: elsewhere"), Costs(problem="not measured: elsewhere"))
     assert text.count("not measured") == 1
