@@ -78,8 +78,12 @@ def main() -> None:
         raise SystemExit(__doc__)
     program = Path(__file__).resolve()
     model = Path(sys.argv[2]) if len(sys.argv) == 3 else program.with_name(f"{program.stem.removeprefix('infer_')}.onnx")
+    image = Path(sys.argv[1])
+    for path in (image, model):
+        if not path.is_file():
+            raise SystemExit(f"no such file: {path}")
     classify = Classifier(model)
-    for name, probability in classify(read_image(Path(sys.argv[1]), classify.preprocessing["channels"]))[:5]:
+    for name, probability in classify(read_image(image, classify.preprocessing["channels"]))[:5]:
         print(f"{probability:7.2%}  {name}")
 
 

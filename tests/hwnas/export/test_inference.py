@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hwnas.data import resize
+from hwnas.export import inference
 from hwnas.export.inference import preprocess
 from hwnas.export.scores import pixels_of
 
@@ -29,3 +32,11 @@ def test_grey_images_become_colour_and_colour_is_not_made_grey() -> None:
     assert (found[0, 0] == found[0, 2]).all()
     with pytest.raises(SystemExit, match="takes images of 1 channels"):
         preprocess(np.zeros((16, 16, 3)), wanted(channels=1))
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "image.npy", np.zeros((4, 4), np.uint8))
+    for arguments, missing in ((["gone.png"], "gone.png"), ([str(tmp_path / "image.npy"), "gone.onnx"], "gone.onnx")):
+        monkeypatch.setattr(sys, "argv", ["infer_net.py", *arguments])
+        with pytest.raises(SystemExit, match=f"no such file: {missing}"):
+            inference.main()
