@@ -49,8 +49,19 @@ def compare(
     files = write_files(found, out) if out is not None else []
     if json:
         facts = {"table": found.table, "objectives": dict(found.objectives), "constraints": list(found.constraints)}
-        emit({**facts, "reference": dict(found.reference), "volume": found.volume, "seeds": seeds, "algorithms": found.rows()})
+        emit(
+            {
+                **facts,
+                "reference": dict(found.reference),
+                "volume": found.volume,
+                "left_out": found.left_out,
+                "seeds": seeds,
+                "algorithms": found.rows(),
+            }
+        )
         return
+    if found.left_out:
+        say(f"left out: {found.left_out} of {len(recorded)} rows, without {' or '.join(wanted)}")
     for row in found.rows():
         reached = row["evaluations_to_99"]
         soon = f"{reached:.0f} evaluations to 99 % of the true front" if reached is not None else "99 % of the true front not reached"

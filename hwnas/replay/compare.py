@@ -28,7 +28,8 @@ BAND = (0.25, 0.75)
 class Comparison:
     """What was replayed: courses by algorithm, one per seed, all as long as `evaluations` or the table.
 
-    `reference` in natural direction; `volume` is the hypervolume of the true front of the table against it.
+    `reference` in natural direction; `volume` is the hypervolume of the true front of the table against it. `left_out` counts the rows for
+    which an objective was not recorded: like combinations that are not in the table, they stand for the nearest row.
     """
 
     table: str
@@ -38,12 +39,13 @@ class Comparison:
     volume: float
     evaluations: int
     courses: Mapping[str, Sequence[Course]]
+    left_out: int = 0
 
     def band(self, algorithm: str) -> Floats:
         """Low quantile, median and high quantile of hypervolume as a share of the true front's, `(3, n)`; a course that ended stays."""
         longest = max(len(course.hypervolume) for course in self.courses[algorithm])
         rows = [np.pad(c.hypervolume, (0, longest - len(c.hypervolume)), mode="edge") for c in self.courses[algorithm]]
-        return np.quantile(np.array(rows), [BAND[0], 0.5, BAND[1]], axis=0) / (self.volume or 1.0)
+        return np.quantile(np.array(rows), [BAND[0], 0.5, BAND[1]], axis=0) / self.volume
 
     def seconds(self, algorithm: str) -> float:
         """The median time that the algorithm itself took for all its evaluations."""
@@ -86,15 +88,17 @@ def compare(
     `reference`: values in natural direction by objective; by default all but a thousandth of the rows are better. It is fixed before
     anything is replayed, and the algorithms may know it.
 
-    Raises InputError for names that are not known, fewer than one seed or evaluation, and constraints that nothing meets.
+    Raises InputError for names that are not known, fewer than one seed or evaluation, a table without a row that has every objective,
+    constraints that nothing meets, and a reference that nothing is better than.
     """
     if seeds < 1 or evaluations < 1:
         raise InputError(f"a comparison takes at least one seed and one evaluation, got {seeds} and {evaluations}")
     for name in algorithms:
         if name not in ALGORITHMS:
             raise unknown("algorithm", name, ALGORITHMS)
-    space = TableSpace(table)
     chosen = objectives or _default(table)
+    rows = table.recorded(chosen)
+    space = TableSpace(rows)
     described = tuple(space.objective(name, variant) for name, variant in chosen.items())
     bare = Problem(space, described, as_constraints(constraints, described))
     for name in reference or {}:
@@ -107,13 +111,19 @@ def compare(
     for name in names:
         make(name, problem, 0, {})
     corner = minimised([list(point.values())], problem.directions)[0]
+    volume = true_volume(problem, space, corner)
+    if volume == 0:
+        worst = " and ".join(f"{name} {value:.4g}" for name, value in point.items())
+        raise InputError(f"no row of {table.name} is better than the reference in every objective: give another than {worst}")
     courses: dict[str, list[Course]] = {name: [] for name in names}
     for done, (seed, name) in enumerate((seed, name) for seed in range(seeds) for name in names):
         if progress is not None:
             progress(done / (seeds * len(names)), f"{name}, seed {seed}")
-        courses[name].append(drive(problem, name, seed, min(evaluations, len(table)), corner))
-    volume = true_volume(problem, space, corner)
-    return Comparison(table.name, chosen, tuple(map(str, problem.constraints)), point, volume, min(evaluations, len(table)), courses)
+        courses[name].append(drive(problem, name, seed, min(evaluations, len(rows)), corner))
+    constrained = tuple(map(str, problem.constraints))
+    return Comparison(
+        table.name, chosen, constrained, point, volume, min(evaluations, len(rows)), courses, len(table) - len(rows)
+    )  # fmt: skip
 
 
 def _default(table: Table) -> dict[str, str | None]:

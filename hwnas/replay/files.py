@@ -50,6 +50,8 @@ def as_html(comparison: Comparison) -> str:
     about = f"{facts}; reference {reference}; {seeds} seeds; {comparison.evaluations} evaluations; median and middle half"
     if comparison.constraints:
         about += "; " + ", ".join(comparison.constraints)
+    if comparison.left_out:
+        about += f"; {comparison.left_out} rows without one of them left out"
     head = ["algorithm", "evaluations to 99 %", "hypervolume at the end", "middle half", "own seconds", "p against random"]
     body = "".join(
         f"<tr><td>{html.escape(r['algorithm'])}</td><td>{_number(r['evaluations_to_99'])}</td><td>{r['hypervolume']:.4f}</td>"

@@ -43,7 +43,7 @@ def read_table(path: str | Path) -> Table:
             raise InputError(f"{file} is larger than {MAX_BYTES >> 30} GiB")
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        return readers[file.suffix](file, digest)
+        return replace(readers[file.suffix](file, digest), name=file.stem)
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
 
@@ -59,7 +59,7 @@ def _csv(file: Path, digest: str) -> Table:
             raise InputError(f"{file} line {number}: {len(line)} fields, but the header names {len(head)}")
     cells = {name: [line[i] for line in lines[1:]] for i, name in enumerate(head)}
     numbers = {name: {"": [_number(text, file, i, name) for i, text in enumerate(cells[name], 2)]} for name in head if is_number(name)}
-    return make_table(file.stem, {name: _choice(cells[name]) for name in head if not is_number(name)}, numbers, digest)
+    return make_table(file.name, {name: _choice(cells[name]) for name in head if not is_number(name)}, numbers, digest)
 
 
 def _number(text: str, file: Path, line: int, name: str) -> float:
@@ -89,7 +89,7 @@ def _npz(file: Path, digest: str) -> Table:
     for needed, read in LAYOUTS.items():
         if needed <= arrays.keys():
             try:
-                return read(file.stem, arrays, digest)
+                return read(file.name, arrays, digest)
             except (ValueError, IndexError, TypeError, KeyError) as error:
                 raise InputError(f"{file}: its arrays do not fit together: {' '.join(str(error).split())[:100]}") from error
     wanted = "; or ".join(", ".join(sorted(names)) for names in LAYOUTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,21 @@ class Table:
         if variant not in variants:
             raise unknown(f"{name} of {self.name}, recorded for", variant, variants)
         return variants[variant]
+
+    def recorded(self, wanted: Mapping[str, str | None]) -> Table:
+        """The rows for which every wanted number (name -> variant) was recorded; infinite ones were not.
+
+        Raises InputError where there is no such row, and as `column` does.
+        """
+        there = np.ones(len(self), dtype=bool)
+        for name, variant in wanted.items():
+            there &= np.isfinite(self.column(name, variant))
+        if there.all():
+            return self
+        if not there.any():
+            raise InputError(f"{self.name} has no row with {' and '.join(wanted)}: none of its {len(self)} rows can be compared")
+        columns = {name: {key: column[there] for key, column in variants.items()} for name, variants in self.columns.items()}
+        return replace(self, archs=self.archs[there], columns=columns)
 
 
 def is_number(name: str) -> bool:

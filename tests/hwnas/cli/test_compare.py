@@ -75,3 +75,18 @@ def test_wrong_columns_and_references_are_one_line(table, monkeypatch):
         code, _, err = hwnas("compare", "--table", table, "--algorithms", "random", option, value, monkeypatch=monkeypatch)
         assert code == 2
         assert message in err
+
+
+def test_rows_without_an_accuracy_are_counted_and_left_out(table, monkeypatch):
+    lines = table.read_text().splitlines()
+    for missing, place in (("nan", 5), ("", 9)):
+        fields = lines[place].split(",")
+        lines[place] = ",".join([*fields[:3], missing, fields[4]])
+    table.write_text("\n".join(lines) + "\n")
+    arguments = ("compare", "--table", table, "--algorithms", "random", "--seeds", 1, "--evaluations", 30)
+    code, out, err = hwnas(*arguments, monkeypatch=monkeypatch)
+    assert code == 0, err
+    assert out.splitlines()[0] == "left out: 2 of 24 rows, without accuracy or latency_ms"
+    assert "100.00% at the end" in out
+    _, out, _ = hwnas(*arguments, "--json", monkeypatch=monkeypatch)
+    assert json.loads(out)["left_out"] == 2

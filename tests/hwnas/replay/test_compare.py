@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,23 @@ def test_the_reference_is_fixed_and_can_be_given():
     assert given.objectives["latency_ms"] == "b"
 
 
+def without(table, missing, value):
+    accuracy = table.column("accuracy").copy()
+    accuracy[missing] = value
+    return replace(table, columns={**table.columns, "accuracy": {"": accuracy}})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_without_an_objective_are_left_out_and_counted(value):
+    whole = compare(grid(), [], seeds=1, evaluations=300, reference={"accuracy": 0.4, "latency_ms": 9.0})
+    lacking = compare(without(grid(), [0, 7, 242], value), [], seeds=1, evaluations=300, reference={"accuracy": 0.4, "latency_ms": 9.0})
+    assert (whole.left_out, lacking.left_out) == (0, 3)
+    assert (whole.evaluations, lacking.evaluations) == (243, 240)
+    assert lacking.volume < whole.volume  # the smallest and the largest are gone
+    assert lacking.courses["random"][0].hypervolume[-1] == pytest.approx(lacking.volume)
+    assert "3 rows without one of them left out" in as_html(lacking)
+
+
 def test_constraints_hold_for_the_true_front_too():
     bounded = compare(grid(), [], seeds=1, evaluations=500, constraints=["latency_ms <= 2.5"])
     assert bounded.courses["random"][0].hypervolume[-1] == pytest.approx(bounded.volume)
@@ -77,16 +95,25 @@ def test_the_rank_test_by_hand():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"algorithms": ["nsga"]}, "did you mean 'nsga2'"),
+        ({"algorithms": ["nsga"]}, "did you mean 'nsga[23]'"),
         ({"seeds": 0}, "at least one seed"),
         ({"objectives": {"energy_mj": None}}, "unknown column of <grid>"),
         ({"reference": {"energy_mj": 1.0}}, "unknown objective in a reference"),
         ({"constraints": ["latency_ms <= 0.1"]}, "no architecture with latency_ms <= 0.1 found"),
+        (
+            {"reference": {"latency_ms": 0.5}},
+            "no row of <grid> is better than the reference in every objective: give another than accuracy",
+        ),
     ],
 )
 def test_wrong_questions_end_in_one_line(arguments, message):
     with pytest.raises(InputError, match=message):
         compare(grid(), **{"algorithms": ["random"], "seeds": 1, "evaluations": 5, **arguments})
+
+
+def test_a_table_without_one_whole_row_is_refused():
+    with pytest.raises(InputError, match="<grid> has no row with accuracy and latency_ms: none of its 243 rows can be compared"):
+        compare(without(grid(), slice(None), np.nan), [], seeds=1, evaluations=5)
 
 
 def test_csv_holds_every_course(found):

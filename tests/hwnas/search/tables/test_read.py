@@ -36,7 +36,7 @@ def test_csv_columns_are_choices_or_numbers_by_name(tmp_path):
         ("a,accuracy\n", "has no rows"),
         ("a,accuracy\n1,0.5\n2\n", "line 3: 1 fields, but the header names 2"),
         ("a,accuracy\n1,high\n", "line 2: accuracy is not a number: 'high'"),
-        ("a,b\n1,2\n", "holds no numbers"),
+        ("a,b\n1,2\n", "table.csv holds no numbers"),
         ("accuracy,latency_ms\n1,2\n", "holds no choices"),
         ("a,accuracy\n1,93.5\n", "must be a share between 0 and 1, got 93.5"),
     ],
