@@ -121,6 +121,7 @@ class _Loop:
         self.stored = {row.architecture: row for row in run.rows()}
         self.by_id = {row.id: row.architecture for row in self.stored.values()}
         self.rows: dict[tuple[int, ...], Evaluation] = {}
+        self.works = False
 
     def run(self) -> str:
         """Evaluate until the budget is spent or nothing new comes; returns why it ended."""
@@ -188,9 +189,11 @@ class _Loop:
         self.tracker.add(rows)
         if self.progress is not None:
             self.progress(self.tracker.report(self.total))
-        counts = self.tracker.counts
-        if counts["failed"] >= ALWAYS_FAILS and counts["ok"] == 0:
-            raise InputError(f"the search stopped, for its first {counts['failed']} architectures all failed: {self.tracker.first_error}")
+        # What violates a constraint on an expensive objective shows that the objectives work, as what is usable does.
+        self.works = self.works or any(row.status != "failed" and None not in row.estimates for row in rows)
+        failures = self.tracker.counts["failed"]
+        if failures >= ALWAYS_FAILS and not self.works:
+            raise InputError(f"the search stopped, for its first {failures} architectures all failed: {self.tracker.first_error}")
 
     def _told(self, archs: Archs) -> tuple[Floats, Floats]:
         """What the optimiser learns: values in minimisation form and violations, the same whether computed now or stored."""
