@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from device_profiles.errors import InputError
+from hwnas.agents import add_by_importance, boltzmann, chances, draw, legal_values
 from hwnas.spaces.base import Archs, SearchSpace
 from hwnas.supernet.base import Architecture, Supernet
 from hwnas.supernet.processes import mean
@@ -61,8 +62,7 @@ class Agents(Strategy):
         if self._pending is not None:
             self._judge(supernet, self._pending, batch)
         policy = self.policy(space)
-        draws = batch.rng.random(len(policy))
-        self._pending = np.minimum((policy.cumsum(axis=1) <= draws[:, None]).sum(axis=1), space.cardinalities - 1)
+        self._pending = draw(policy, space.cardinalities, batch.rng)
         supernet.activate(self._pending)
         return [supervised(supernet, batch)[0]]
 
@@ -116,19 +116,15 @@ class Manas(Agents):
 
     def policy(self, space: SearchSpace) -> Floats:
         """Boltzmann: softmax of minus the losses, mixed with the uniform distribution."""
-        legal = legal_values(space)
+        legal = legal_values(space.cardinalities)
         losses = np.zeros(legal.shape) if self._losses is None else self._losses
-        scores = np.where(legal, -self.temperature * losses, -np.inf)
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        softmax = weights / weights.sum(axis=1, keepdims=True)
-        result: Floats = (1 - self.explore) * softmax + self.explore * legal / legal.sum(axis=1, keepdims=True)
-        return result
+        return boltzmann(self.temperature * losses, legal, self.explore)
 
     def learn(self, space: SearchSpace, drawn: Archs, active: npt.NDArray[np.bool_], loss: float) -> None:
         """Adds the loss, divided by the probability of having drawn it."""
-        policy, rows = self.policy(space), np.flatnonzero(active)
+        policy = self.policy(space)
         self._losses = np.zeros(policy.shape) if self._losses is None else self._losses
-        self._losses[rows, drawn[rows]] += loss / policy[rows, drawn[rows]]
+        add_by_importance(self._losses[None], drawn[None], active[None], chances(policy, drawn)[None], np.array([[loss]]))
 
     def state(self) -> dict[str, torch.Tensor]:
         """Also the sums of losses."""
@@ -139,10 +135,3 @@ class Manas(Agents):
         super().load_state(state)
         if "losses" in state:
             self._losses = state["losses"].numpy().copy()
-
-
-def legal_values(space: SearchSpace) -> npt.NDArray[np.bool_]:
-    """Which values every choice has, `(n_choices, longest choice)`."""
-    cardinalities = space.cardinalities
-    legal: npt.NDArray[np.bool_] = np.arange(cardinalities.max())[None, :] < cardinalities[:, None]
-    return legal
