@@ -11,20 +11,25 @@ import numpy as np
 from device_profiles.errors import InputError, unknown
 from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
+from hwnas.search.coordinate_descent import CoordinateDescent
 from hwnas.search.evolution import RegularisedEvolution
 from hwnas.search.exact import ExactSearch
 from hwnas.search.exact_front import GROUPS, joint_groups
 from hwnas.search.flash import Flash
 from hwnas.search.local_search import LocalSearch
+from hwnas.search.manas import Manas
+from hwnas.search.manas_ls import ManasLs
 from hwnas.search.nsga2 import Nsga2
+from hwnas.search.nsga3 import Nsga3
 from hwnas.search.progressive import Progressive
 from hwnas.search.random_search import RandomSearch
 from hwnas.search.surrogate_assisted import SurrogateAssisted
 
 #: Name -> class; each class says in one line what it is (`description`) and where it comes from (`paper`). Add your own under a new name.
 ALGORITHMS: dict[str, type[Optimiser]] = {
-    "evolution": RegularisedEvolution, "exact": ExactSearch, "flash": Flash, "local": LocalSearch, "nsga2": Nsga2,
-    "progressive": Progressive, "random": RandomSearch, "surrogate": SurrogateAssisted,
+    "coordinate": CoordinateDescent, "evolution": RegularisedEvolution, "exact": ExactSearch, "flash": Flash, "local": LocalSearch,
+    "manas": Manas, "manas_ls": ManasLs, "nsga2": Nsga2, "nsga3": Nsga3, "progressive": Progressive, "random": RandomSearch,
+    "surrogate": SurrogateAssisted,
 }  # fmt: skip
 
 #: The name that lets hwnas choose.

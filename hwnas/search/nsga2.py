@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from device_profiles.errors import InputError
+from hwnas.front import Mask
 from hwnas.objectives import Floats
 from hwnas.search.base import Optimiser, Problem, failed
 from hwnas.spaces.base import Archs
@@ -30,10 +31,10 @@ class Nsga2(Optimiser):
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, population: int = 24) -> None:
         if population < 4:
-            raise InputError(f"nsga2 needs a population of at least 4, got {population}")
+            raise InputError(f"{type(self).__name__.lower()} needs a population of at least 4, got {population}")
         super().__init__(problem, rng)
         self.batch = population
-        self._algorithm = _pymoo(problem, population, rng)
+        self._algorithm = self._set_up()
         self._queue = np.empty((0, len(problem.space.choices)), dtype=np.int64)
         self._told: list[tuple[Archs, Floats, Floats]] = []
 
@@ -59,7 +60,7 @@ class Nsga2(Optimiser):
         self._told = []
         violation = np.where(failed(values, violation), FAILED, np.minimum(violation, FAILED))
         # Objectives are compared among feasible architectures only, which have them all.
-        values = np.where((violation > 0)[:, None], 0.0, values)
+        values = self._scaled(np.where((violation > 0)[:, None], 0.0, values), violation == 0)
         population = Population.new(X=archs, F=values, G=violation[:, None], H=np.empty((len(archs), 0)))
         self._algorithm.tell(infills=population)
 
@@ -76,30 +77,38 @@ class Nsga2(Optimiser):
             missing -= len(parts[-1])
         return np.concatenate([*parts, self.fresh(missing)])
 
+    def _scaled(self, values: Floats, usable: Mask) -> Floats:
+        """Values as the survival is to see them: of NSGA-II as they are, for it looks at one objective at a time."""
+        return values
 
-def _pymoo(problem: Problem, population: int, rng: np.random.Generator) -> Any:
-    """pymoo's NSGA-II, set up to draw from `rng` and to be driven by ask/tell without end."""
-    try:
-        from pymoo.config import Config
-
-        Config.warnings["not_compiled"] = False  # it would print to standard output, where results go
+    def _pymoo(self, **settings: Any) -> Any:
+        """The algorithm of pymoo, not set up yet."""
         from pymoo.algorithms.moo.nsga2 import NSGA2
-        from pymoo.core.problem import Problem as PymooProblem
-        from pymoo.core.termination import NoTermination
-        from pymoo.core.variable import Integer
-        from pymoo.operators.crossover.ux import UniformCrossover
-        from pymoo.operators.mutation.rm import ChoiceRandomMutation
-    except ImportError as error:
-        raise InputError('nsga2 needs pymoo: pip install "hwnas[search]"') from error
 
-    variables = {choice.name: Integer(bounds=(0, len(choice.values) - 1)) for choice in problem.space.choices}
-    described = PymooProblem(vars=variables, n_obj=len(problem.objectives), n_ieq_constr=1)
-    algorithm = NSGA2(
-        pop_size=population, sampling=None, crossover=UniformCrossover(prob=0.9), mutation=ChoiceRandomMutation(),
-        eliminate_duplicates=False, output=None,
-    )  # fmt: skip
-    algorithm.mating.n_max_iterations = 1
-    algorithm.termination = NoTermination()
-    # pymoo seeds a generator of its own from `seed`; a generator is passed through, so it draws from ours and from nothing else.
-    algorithm.setup(described, seed=rng)
-    return algorithm
+        return NSGA2(**settings)
+
+    def _set_up(self) -> Any:
+        """The algorithm of pymoo, set up to draw from `rng` and to be driven by ask/tell without end."""
+        try:
+            from pymoo.config import Config
+
+            Config.warnings["not_compiled"] = False  # it would print to standard output, where results go
+            from pymoo.core.problem import Problem as PymooProblem
+            from pymoo.core.termination import NoTermination
+            from pymoo.core.variable import Integer
+            from pymoo.operators.crossover.ux import UniformCrossover
+            from pymoo.operators.mutation.rm import ChoiceRandomMutation
+        except ImportError as error:
+            raise InputError(f'{type(self).__name__.lower()} needs pymoo: pip install "hwnas[search]"') from error
+
+        variables = {choice.name: Integer(bounds=(0, len(choice.values) - 1)) for choice in self.problem.space.choices}
+        described = PymooProblem(vars=variables, n_obj=len(self.problem.objectives), n_ieq_constr=1)
+        algorithm = self._pymoo(
+            pop_size=self.batch, sampling=None, crossover=UniformCrossover(prob=0.9), mutation=ChoiceRandomMutation(),
+            eliminate_duplicates=False, output=None,
+        )  # fmt: skip
+        algorithm.mating.n_max_iterations = 1
+        algorithm.termination = NoTermination()
+        # pymoo seeds a generator of its own from `seed`; a generator is passed through, so it draws from ours and from nothing else.
+        algorithm.setup(described, seed=self.rng)
+        return algorithm

@@ -117,7 +117,7 @@ def test_profile_of_files_and_lists(cli: Any, tmp_path: Path) -> None:
         (("train", "--space", "mobilenet-small", "--data", "ONECLASS", "--out", "OUT"), "class"),
         (("train", "--space", "mobilenet-small", "--data", "digits", "--strategy", "sandwhich", "--out", "OUT"), "did you mean 'sandwich'"),
         (("search", "--supernet", "SUPERNET", "--device", "DEVICE", "--objectives", "acuracy", "--out", "OUT"), "did you mean 'accuracy'"),
-        (("search", "--supernet", "SUPERNET", "--device", "DEVICE", "--algorithm", "nsga3x", "--out", "OUT"), "did you mean 'nsga2'"),
+        (("search", "--supernet", "SUPERNET", "--device", "DEVICE", "--algorithm", "nsga2x", "--out", "OUT"), "did you mean 'nsga2'"),
         (
             ("search", "--supernet", "SUPERNET", "--device", "DEVICE", "--constraint", "latency_ms<=1e-6", "--out", "OUT"),
             "smallest latency_ms",

@@ -40,7 +40,7 @@ def test_importing_the_search_is_light():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"algorithm": "nsga3"}, "unknown algorithm 'nsga3': did you mean 'nsga2'"),
+        ({"algorithm": "nsga4"}, "unknown algorithm 'nsga4': did you mean 'nsga[23]'"),
         ({"evaluations": 0}, "at least 1, got 0"),
         ({"evaluations": 2.5}, "whole number"),
         ({"evaluations": True}, "whole number"),
