@@ -11,7 +11,7 @@ from hwnas.front import Mask, non_dominated
 from hwnas.objectives import Floats
 from hwnas.search.base import Optimiser, Problem, failed
 from hwnas.search.surrogate.gaussian_process import GaussianProcess
-from hwnas.search.surrogate.improvement import POINTS, Cells, expected_improvement
+from hwnas.search.surrogate.improvement import POINTS, Cells, expected_improvement, largest
 from hwnas.search.surrogate.pool import Pool, Pools
 from hwnas.search.told import Told
 from hwnas.spaces.base import Archs
@@ -80,12 +80,17 @@ class SurrogateAssisted(Optimiser):
         told, best = self._told.values[front][:, self._costs], self._told.values[front, self._main] - floor
         corner = np.quantile(costs, 0.999, axis=0) if self._corner is None else self._corner[self._costs]
         points = costs.min(axis=0) + self._points * (corner - costs.min(axis=0))
-        chosen: list[int] = []
-        for _ in range(min(wanted, len(pool))):
-            gain = expected_improvement(Cells.of(told, best, costs, corner, worst, points), means[:, self._main], deviation)
-            gain[chosen] = -1.0
-            chosen.append(int(gain.argmax()))
+
+        def gain(rows: npt.NDArray[np.intp]) -> Floats:
+            cells = Cells.of(told, best, costs[rows], corner, worst, points)
+            return expected_improvement(cells, means[rows, self._main], deviation[rows])
+
+        gains = gain(np.arange(len(pool)))
+        chosen = [int(gains.argmax())]
+        while len(chosen) < min(wanted, len(pool)):
+            gains[chosen[-1]] = -1.0
             told, best = np.vstack([told, costs[chosen[-1]]]), np.append(best, np.exp(means[chosen[-1], self._main]))
+            chosen.append(largest(gains, gain))
         return pool.archs[chosen]
 
     def _scale(self) -> tuple[float, float]:

@@ -7,14 +7,18 @@ hypervolume: Emmerich et al., Towards Faster Multiobjective Optimization, 2008.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hwnas.objectives import Floats
 
 #: Points that stand for the cost space where it has two dimensions or more.
 POINTS = 128
+#: Candidates computed again before it is looked whether any other can still have more.
+AGAIN = 128
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,20 @@ def expected_improvement(cells: Cells, mean: Floats, deviation: Floats) -> Float
         z = (np.log(best) - mean[some]) / deviation[some]
         total[some] += covered[some] * (best * ndtr(z) - centre[some] * ndtr(z - deviation[some]))
     return np.maximum(total, 0.0)
+
+
+def largest(gains: Floats, gain: Callable[[npt.NDArray[np.intp]], Floats]) -> int:
+    """The candidate that adds most now, the first of equals; `gains`, `(n,)`, is what each added before, and is brought up to date in part.
+
+    `gain` computes rows anew. What a candidate adds can only shrink as others are chosen, so those that added too little before need not be
+    computed again: Minoux, Accelerated Greedy Algorithms for Maximizing Submodular Set Functions, 1978.
+    """
+    before, now = gains.copy(), np.full(len(gains), -np.inf)
+    order = np.argsort(-before, kind="stable")
+    start, size = 0, AGAIN
+    while start < len(order) and before[order[start]] >= now.max():
+        rows = order[start : start + size]
+        now[rows] = np.minimum(gain(rows), before[rows])
+        start, size = start + size, 2 * size
+    gains[order[:start]] = now[order[:start]]
+    return int(now.argmax())

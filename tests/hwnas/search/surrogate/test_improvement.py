@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwnas.front import hypervolume
-from hwnas.search.surrogate import Cells, expected_improvement
+from hwnas.search.surrogate.improvement import Cells, expected_improvement, largest
 
 
 def drawn(costs, values, candidate, mean, deviation, corner, draws=4000):
@@ -45,3 +45,27 @@ def test_one_objective_is_plain_expected_improvement():
 def test_beyond_the_corner_there_is_nothing_to_gain():
     cells = Cells.of(np.array([[1.0]]), np.array([0.5]), np.array([[9.0]]), np.array([4.0]), 1.0, np.empty((0, 1)))
     assert expected_improvement(cells, np.log([0.1]), np.array([0.1])) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2])
+def test_the_largest_is_found_without_computing_all_again(columns):
+    rng = np.random.default_rng(columns)
+    costs, mean, deviation = rng.random((3000, columns)), rng.normal(-1, 0.5, 3000), rng.uniform(0.01, 0.5, 3000)
+    told, values, points, computed = rng.random((5, columns)), np.ones(5), rng.random((64, columns)), 0
+
+    def gain(rows):
+        nonlocal computed
+        computed += len(rows)
+        return expected_improvement(Cells.of(told, values, costs[rows], np.ones(columns), 1.0, points), mean[rows], deviation[rows])
+
+    gains, taken = gain(np.arange(3000)), []
+    for _ in range(20):
+        taken.append(largest(gains, gain))
+        everything = gain(np.arange(3000))
+        computed -= 3000
+        everything[taken[:-1]] = -1.0
+        assert taken[-1] == everything.argmax()
+        gains[taken[-1]] = -1.0
+        told, values = np.vstack([told, costs[taken[-1]]]), np.append(values, np.exp(mean[taken[-1]]))
+    assert len(set(taken)) == 20
+    assert columns == 0 or computed < 20 * 3000 / 2
