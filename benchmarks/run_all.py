@@ -11,7 +11,7 @@ from pathlib import Path
 
 BENCHMARKS = (
     "startup.py", "cost_table.py", "quickstart.py", "repeatability.py", "in_context.py", "memory.py", "energy_overhead.py",
-    "exact_front.py", "replay_nb201.py", "progressive.py",
+    "exact_front.py", "replay_nb201.py", "progressive.py", "manas_regret.py", "coordinate_descent.py", "search_overhead.py",
 )  # fmt: skip
 
 
