@@ -5,22 +5,31 @@ Reading graphs and writing models needs no onnx package: see `graph.py` and `mod
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 
 from device_profiles.errors import InputError
-from device_profiles.graphs.graph import graph_network, known_tensors, name_nodes, parse
-from device_profiles.graphs.messages import ModelProto
+from device_profiles.graphs.codec import decode
+from device_profiles.graphs.graph import Trace, constant_tensor, graph_network, known_tensors, name_nodes, parse, refuse_empty
+from device_profiles.graphs.messages import Dimension, TensorProto
 from device_profiles.graphs.models import IR_VERSION, OPSET, network_model, operator_model
+from device_profiles.graphs.tensors import DTYPES
 from device_profiles.graphs.wire import strip_weights
-from device_profiles.operators import Network
+from device_profiles.operators import MAX_VALUES, Network, Tensor
 from device_profiles.validate import MAX_RANK, validate
 
 __all__ = ["IR_VERSION", "OPSET", "name_nodes", "network_model", "one_line", "operator_model", "parse", "read_network", "with_shapes"]
+
+#: The types of constants whose content is kept when they are small.
+_KEPT = {name: np.dtype(name).newbyteorder("<") for name in ("int64", "int32", "float32", "bool")}
 
 
 def read_network(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None) -> Network:
@@ -29,20 +38,28 @@ def read_network(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int]
     A symbolic first dimension of an input (the batch) is taken as 1; other symbolic dimensions must be given by name in `dims`.
     Raises InputError, in one line, for a file that is missing, empty, truncated, not ONNX, of unknown shape or inconsistent.
     """
+    return read_traced(source, dims)[0]
+
+
+def read_traced(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None) -> tuple[Network, Trace]:
+    """`read_network`, and what the file holds beside the Network: see `Trace`."""
     name = "model" if isinstance(source, bytes) else Path(source).stem
     label = "model" if isinstance(source, bytes) else str(source)
+    trace = Trace()
     try:
-        model = parse(strip_weights(source) if isinstance(source, bytes) else strip_file(Path(source)))
+        model = _message(strip_weights(source) if isinstance(source, bytes) else strip_file(Path(source)))
         _check_opset(model)
         fix_dims(model, dims or {})
         known = _inferred(model)
-        network = graph_network(known, known_tensors(known), name)
+        trace.opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
+        trace.overridable = model.ir_version > 3 and bool({v.name for v in model.graph.input} & {t.name for t in model.graph.initializer})
+        network = graph_network(known, known_tensors(known), name, _constant, trace)
         validate(network)
     except InputError as error:
         raise InputError(f"{label}: {error}") from error
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InputError(f"{label}: shapes do not fit together: {one_line(error)}") from error
-    return network
+    return network, trace
 
 
 def with_shapes(data: bytes) -> bytes:
@@ -53,16 +70,38 @@ def with_shapes(data: bytes) -> bytes:
     model = parse(data)
     fix_dims(model, {})
     try:
-        model.graph.value_info = _inferred(parse(strip_weights(model.encode()))).graph.value_info
+        inferred = _inferred(onnx.ModelProto.FromString(strip_weights(model.encode())))
+        model.graph.value_info = parse(inferred.SerializeToString()).graph.value_info
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InputError(f"shapes do not fit together: {one_line(error)}") from error
     return model.encode()
 
 
-def _inferred(model: ModelProto) -> ModelProto:
+def _message(data: bytes) -> onnx.ModelProto:
+    """A model as a message of the onnx package, which reads it many times faster than `parse` does."""
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        parse(data)  # says what is wrong
+        raise InputError(f"not an ONNX file: {one_line(error)}") from error
+    refuse_empty(model)
+    return model
+
+
+def _constant(proto: onnx.TensorProto) -> Tensor:
+    """`constant_tensor` of a message of the onnx package."""
+    shape, dtype = tuple(proto.dims), DTYPES.get(proto.data_type, "float32")
+    size = math.prod(shape)
+    if size > MAX_VALUES or dtype not in _KEPT:
+        return Tensor(shape, dtype, constant=True)
+    if len(proto.raw_data) == size * _KEPT[dtype].itemsize and not proto.data_location:
+        return Tensor(shape, dtype, True, tuple(np.frombuffer(proto.raw_data, _KEPT[dtype]).tolist()))
+    return constant_tensor(decode(TensorProto, proto.SerializeToString()))
+
+
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the shapes that follow from those of its inputs."""
-    inferred = onnx.shape_inference.infer_shapes(model.encode(), check_type=True, strict_mode=True, data_prop=True)
-    return parse(inferred.SerializeToString())
+    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
 def strip_file(path: Path) -> bytes:
@@ -83,7 +122,7 @@ def one_line(error: BaseException, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _check_opset(model: ModelProto) -> None:
+def _check_opset(model: Any) -> None:
     newest = onnx.defs.onnx_opset_version()
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and entry.version > newest:
@@ -92,14 +131,17 @@ def _check_opset(model: ModelProto) -> None:
             )
 
 
-def fix_dims(model: ModelProto, dims: Mapping[str, int]) -> None:
-    """Gives every symbolic dimension of the inputs its value, in place; a batch that is not given is 1."""
+def fix_dims(model: Any, dims: Mapping[str, int]) -> None:
+    """Gives every symbolic dimension of the inputs its value, in place; a batch that is not given is 1.
+
+    `model` is a message of ours or of the onnx package.
+    """
     constants = {tensor.name for tensor in model.graph.initializer}
     symbols: dict[str, int] = dict(dims)
     for value in model.graph.input:
         if value.name in constants:
             continue
-        if value.type is None or value.type.tensor_type is None or value.type.tensor_type.shape is None:
+        if not _has_shape(value):
             raise InputError(f"input {value.name!r} has no shape; only tensors of known shape can be priced")
         if len(value.type.tensor_type.shape.dim) > MAX_RANK:
             raise InputError(f"input {value.name!r} has {len(value.type.tensor_type.shape.dim)} dimensions; at most {MAX_RANK} are read")
@@ -109,9 +151,22 @@ def fix_dims(model: ModelProto, dims: Mapping[str, int]) -> None:
             symbol = dim.dim_param or f"{value.name}.{index}"
             if symbol not in symbols and index > 0:
                 raise InputError(f"dimension {index} of input {value.name!r} is not fixed; give it a value, for example {symbol}=224")
-            dim.fix(symbols.setdefault(symbol, 1))
+            _fix(dim, symbols.setdefault(symbol, 1))
+    if not symbols:
+        return
     for value in (*model.graph.output, *model.graph.value_info):
-        if value.type and value.type.tensor_type and value.type.tensor_type.shape:
+        if _has_shape(value):
             for dim in value.type.tensor_type.shape.dim:
                 if dim.dim_param in symbols:
-                    dim.fix(symbols[dim.dim_param])
+                    _fix(dim, symbols[dim.dim_param])
+
+
+def _has_shape(value: Any) -> bool:
+    return bool(value.HasField("type") and value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"))
+
+
+def _fix(dim: Any, value: int) -> None:
+    if isinstance(dim, Dimension):
+        dim.fix(value)
+    else:
+        dim.dim_value = value

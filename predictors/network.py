@@ -22,6 +22,7 @@ from predictors.prediction import Prediction, dataframe
 from predictors.pricing import OperatorPrice, OperatorPricer
 
 if TYPE_CHECKING:
+    from device_profiles.graphs.graph import Trace
     from device_profiles.profile import DeviceProfile
 
 
@@ -84,13 +85,13 @@ class NetworkPredictor:
     def predict_onnx(self, path: str | os.PathLike[str], lower: Lower | None = None, dims: dict[str, int] | None = None) -> Prediction:
         """The price of the network in an ONNX file.
 
-        `lower` maps the network as written to the one that is executed; without it the runtime of this device is asked. `dims` gives values
-        to symbolic dimensions. `macs` and `params` are those of the file. Raises InputError, in one line, for a file that cannot be priced.
+        `lower` maps the network as written to the one that is executed; without it that is worked out where it is known for sure (see
+        `device_profiles.lowering`), else the runtime of this device is asked. `dims` gives values to symbolic dimensions. `macs` and `params` are those of the file. Raises InputError, in one line, for a file that cannot be priced.
         """
         from device_profiles import onnx_io
 
-        source = onnx_io.read_network(path, dims)
-        executed = lower(source) if lower is not None else self._ask(Path(path), source, fixed_dims=bool(dims))
+        source, trace = onnx_io.read_traced(path, dims)
+        executed = lower(source) if lower is not None else self._executed(Path(path), source, trace, fixed_dims=bool(dims))
         return replace(self.predict(executed), macs=source.macs, params=source.params)
 
     def compile(self, space: Any, lower: Lower | None = None, progress: Progress | None = None) -> CostTable:
@@ -104,6 +105,17 @@ class NetworkPredictor:
             return CostTable.compile(space, lower, self, progress)
         with self.lowering() as ask:
             return CostTable.compile(space, ask, self, progress)
+
+    def _executed(self, path: Path, source: Network, trace: Trace, fixed_dims: bool) -> Network:
+        """What the runtime of this device executes for a file: worked out here where that is known for sure, else the runtime is asked."""
+        from device_profiles import lowering
+
+        self._check_fitted()
+        block = lowering.block_of(self.origin_["device"], self.origin_["runtime"])
+        if block is not None:
+            with suppress(lowering.Unsure):
+                return lowering.lower_file(source, trace, block)
+        return self._ask(path, source, fixed_dims)
 
     def _ask(self, path: Path, source: Network, fixed_dims: bool) -> Network:
         """What the runtime executes for a file.

@@ -31,6 +31,9 @@ class Message:
         """Whether the field is present, even with its default value."""
         return name in self.__dict__
 
+    #: The name that protobuf gives it, so that graphs are read from messages of the onnx package by the same code.
+    HasField = has
+
     def encode(self) -> bytes:
         """The message in wire format, fields in the order of their numbers."""
         parts = list(self.others)
