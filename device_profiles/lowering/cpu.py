@@ -23,7 +23,8 @@ from device_profiles.lowering.nchwc import Nchwc
 from device_profiles.lowering.norms import fuse_skips
 from device_profiles.lowering.products import fuse_scales, fuse_transposes
 from device_profiles.lowering.reshapes import merge_reshapes
-from device_profiles.lowering.simplify import remove_idle
+from device_profiles.lowering.simplify import remove_idle, remove_passes
+from device_profiles.lowering.slices import split_slices
 from device_profiles.lowering.transposes import Transposes
 from device_profiles.operators import Network, Tensor
 
@@ -87,6 +88,7 @@ def _lower(draft: Draft, opset: int, block: int) -> Network:
     read = {value for step in draft.steps() for value in (*step.inputs, *step.outputs) if value}
     if any(draft.tensors[value].dtype not in _DTYPES for value in read):
         raise Unsure("numbers of other types than float32")
+    remove_passes(draft)
     merge_duplicates(draft)
     fold_constants(draft)
     expand_functions(draft)
@@ -109,7 +111,6 @@ def _first_level(draft: Draft, opset: int) -> bool:
     changed.append(merge_reshapes(draft))
     if opset >= GELU_OPSET:
         changed.append(fuse_gelu(draft, opset))
-    changed.append(split_gathers(draft, opset))
     changed.append(Transposes(draft, opset).run())
     return any(changed)
 
@@ -121,6 +122,8 @@ def _second_level(draft: Draft, opset: int) -> None:
     fuse_activations(draft)
     if opset < GELU_OPSET:
         fuse_gelu(draft, opset)
+    split_gathers(draft, opset)
+    split_slices(draft, opset)
     fuse_transposes(draft)
     fuse_skips(draft)
     fuse_quick_gelu(draft)

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from device_profiles.lowering.draft import Draft, Unsure
+from device_profiles.lowering.draft import Draft, Step, Unsure
 
-#: Constants of at most so many elements are one when their content is equal.
-_SHARED = 8
+#: Kinds whose weights differ: two of them that read the same value are not taken for equal because their content is not known.
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 def merge_duplicates(draft: Draft) -> bool:
-    """Leaves one of several steps of equal kind, attributes and inputs; True when one was taken out."""
+    """Leaves one of several steps of equal kind, attributes and inputs; True when one was taken out.
+
+    Constants of equal content are equal. Raises Unsure where the content that decides is not known.
+    """
     first: dict[object, str] = {}
+    alike: dict[object, object] = {}
     found = False
     for step in draft.ordered():
         if len(step.outputs) != 1:
             continue
-        key = (step.kind, tuple(sorted(step.attributes.items())), tuple(_identity(draft, value) for value in step.inputs))
+        key = _key(step, [_identity(draft, value) for value in step.inputs])
         kept = first.setdefault(key, step.outputs[0])
-        if kept == step.outputs[0]:
-            continue
-        if kept in draft.results or step.outputs[0] in draft.results:
-            raise Unsure(f"two equal steps of kind {step.kind}, one of which makes a result")
-        draft.remove(step)
-        draft.redirect(step.outputs[0], kept)
-        found = True
+        if kept != step.outputs[0]:
+            _drop(draft, step, kept)
+            found = True
+        elif step.kind not in _WEIGHTED and not all(map(draft.constant, filter(None, step.inputs))) and alike.setdefault(_key(step, [_look(draft, value) for value in step.inputs]), key) != key:
+            raise Unsure(f"two steps of kind {step.kind} that may be the same")
     return found
+
+
+def _key(step: Step, inputs: list[object]) -> object:
+    return step.kind, tuple(sorted(step.attributes.items())), tuple(inputs)
+
+
+def _drop(draft: Draft, step: Step, kept: str) -> None:
+    if kept in draft.results or step.outputs[0] in draft.results:
+        raise Unsure(f"two equal steps of kind {step.kind}, one of which makes a result")
+    draft.remove(step)
+    draft.redirect(step.outputs[0], kept)
 
 
 def _identity(draft: Draft, value: str) -> object:
     """What two inputs have in common when they are the same."""
     if value and value not in draft.made and draft.constant(value):
         tensor = draft.tensors[value]
-        if tensor.values is not None and tensor.size <= _SHARED:
+        if tensor.values is not None:
             return (tensor.shape, tensor.dtype, tensor.values)
     return value
+
+
+def _look(draft: Draft, value: str) -> object:
+    """The same where the content of a constant is not known."""
+    if value and value not in draft.made and draft.constant(value) and draft.tensors[value].values is None:
+        return (draft.shape(value), draft.tensors[value].dtype)
+    return _identity(draft, value)

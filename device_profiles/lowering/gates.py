@@ -66,7 +66,10 @@ def _halved(draft: Draft, x: str, shift: Step) -> tuple[Step | None, list[Step]]
     other = _other(product, shift.outputs[0])
     if other == x:
         half = draft.only_reader(product.outputs[0])
-        return (half, [product]) if half is not None and _is(draft, half, "Mul", 0.5) else (None, [])
+        before = draft.maker.get(x)
+        if half is None or not _is(draft, half, "Mul", 0.5) or (before is not None and before.kind == "Mul"):
+            return None, []  # where x is a product itself, the runtime takes that for the half
+        return half, [product]
     half = draft.maker.get(other)
     if half is not None and _is(draft, half, "Mul", 0.5) and x in half.inputs and draft.only_reader(other) is product:
         return product, [half]

@@ -18,7 +18,7 @@ from device_profiles.operators import Tensor
 _ALIGNED = 4
 
 #: Element-wise steps of one input that work on blocks as on anything else.
-_ELEMENTWISE = (*PLAIN, "HardSigmoid", "Gelu", "microsoft.QuickGelu")
+_ELEMENTWISE = (*PLAIN, "HardSigmoid", "Gelu", "microsoft.Gelu", "microsoft.QuickGelu")
 
 
 @dataclass(slots=True)
@@ -100,9 +100,10 @@ class Nchwc:
         return self.reordered[value]
 
     def _before_transpose(self, value: str) -> tuple[str, int]:
-        """Where to read a value from: before the transpose that put its channels second, if one did."""
+        """Where to read a value from: before the transpose that put its channels second for this step alone, if there is one."""
         maker = self.draft.maker.get(value)
-        if maker is not None and maker.kind == "Transpose" and maker.attributes.get("perm") == (0, 3, 1, 2):
+        alone = self.draft.only_reader(value) is not None
+        if alone and maker is not None and maker.kind == "Transpose" and maker.attributes.get("perm") == (0, 3, 1, 2):
             return maker.inputs[0], 1
         return value, 0
 

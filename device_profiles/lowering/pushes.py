@@ -48,6 +48,8 @@ def _broadcast(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
         value = step.inputs[i]
         missing = len(perm) - len(draft.shape(value))
         if missing:
+            if draft.uses(value) > 1:
+                raise Unsure("a transpose before a step whose weights others read too")
             if not draft.constant(value):
                 raise Unsure("a transpose before a sum or product of values of different rank")
             old = draft.tensors[value]
@@ -130,6 +132,17 @@ def _slice(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
     return True
 
 
+def _gather(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
+    indices = len(walk.draft.shape(step.inputs[1]))
+    if indices > 1 or not walk.draft.constant(step.inputs[1]):
+        raise Unsure("a transpose before a gather of many indices")
+    axis = perm[int(step.attributes.get("axis", 0)) % len(perm)]  # type: ignore[arg-type]
+    walk.transpose_input(step, 0, inverted(perm))
+    step.attributes["axis"] = axis
+    walk.transpose_outputs(step, perm if indices else squeezed(perm, [axis]))
+    return True
+
+
 def _transpose(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
     second = step.attributes.get("perm")
     return isinstance(second, tuple) and _merge(walk, above, step, perm, tuple(int(p) for p in second))  # type: ignore[arg-type]
@@ -151,37 +164,56 @@ def _merge(walk: Transposes, above: Step, step: Step, perm: Perm, second: Perm) 
 
 
 def _reshape(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
-    """A reshape that only moves dimensions of size 1 is a transpose."""
+    """A reshape that only moves dimensions of size 1 is a transpose; one that only splits dimensions can do so before the transpose."""
     draft = walk.draft
     before, after = draft.shape(step.inputs[0]), draft.shape(step.outputs[0])
-    if perm == (0, 2, 1) and len(after) == 4 and after[:2] == before[:2]:
-        return _image_last(walk, above, step)
-    if len(before) != len(after) or math.prod(before) != math.prod(after):
-        return False
+    if len(before) == len(after):
+        moved = _moved_ones(before, after)
+        return moved is not None and _merge(walk, above, step, perm, moved)
+    groups = _groups(before, after)
+    return groups is not None and _split_before(walk, above, step, perm, groups)
+
+
+def _moved_ones(before: Sequence[int], after: Sequence[int]) -> Perm | None:
+    """The permutation that a reshape is, when it leaves the order of all dimensions but those of size 1; None when it is none."""
     left: list[int | None] = list(before)
     found = []
     for wanted in after:
         for position, size in enumerate(left):
             if size == wanted:
+                found.append(position)
+                left[position] = None
                 break
             if size is not None and size != 1 and wanted != 1:
-                return False
+                return None
         else:
-            return False
-        found.append(position)
-        left[position] = None
-    return _merge(walk, above, step, perm, tuple(found))
+            return None
+    return tuple(found)
 
 
-def _image_last(walk: Transposes, above: Step, step: Step) -> bool:
-    """Tokens that become an image: first the image with channels last, then the transpose."""
+def _groups(before: Sequence[int], after: Sequence[int]) -> list[list[int]] | None:
+    """The dimensions of `after` that each dimension of `before` is split into; None when some are put together."""
+    groups, position = [], 0
+    for size in before:
+        group = list[int]()
+        while (not group or math.prod(after[i] for i in group) < size) and position < len(after):
+            group.append(position)
+            position += 1
+        if math.prod(after[i] for i in group) != size or not group:
+            return None
+        groups.append(group)
+    return groups if position == len(after) else None
+
+
+def _split_before(walk: Transposes, above: Step, step: Step, perm: Perm, groups: list[list[int]]) -> bool:
+    """The dimensions are split before the transpose, which then orders all of their parts."""
     draft = walk.draft
-    batch, channels, height, width = draft.shape(step.outputs[0])
-    shape = (batch, height, width, channels)
+    after, order = draft.shape(step.outputs[0]), [i for dimension in inverted(perm) for i in groups[dimension]]
+    shape = tuple(after[i] for i in order)
     made = draft.new_value(Tensor(shape, draft.tensors[step.outputs[0]].dtype), step.outputs[0])
     draft.remove(step)
     draft.add("Reshape", [above.inputs[0], shape_constant(draft, shape)], [made], {}, step.name)
-    draft.add("Transpose", [made], step.outputs, {"perm": (0, 3, 1, 2)}, f"{step.name}.transpose")
+    draft.add("Transpose", [made], step.outputs, {"perm": inverted(tuple(order))}, f"{step.name}.transpose")
     walk.drop_if_unread(above)
     return True
 
@@ -189,6 +221,6 @@ def _image_last(walk: Transposes, above: Step, step: Step) -> bool:
 #: Kind -> how a transpose is pushed through it.
 PUSHES: dict[str, Push] = {
     **dict.fromkeys(_UNARY, _simple), **dict.fromkeys(_BINARY, _broadcast), **dict.fromkeys(_REDUCE, _reduce),
-    "Concat": _with_axis, "Split": _with_axis, "Softmax": _with_axis, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Slice": _slice,
+    "Concat": _with_axis, "Split": _with_axis, "Softmax": _with_axis, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Slice": _slice, "Gather": _gather,
     "Transpose": _transpose, "Reshape": _reshape,
 }  # fmt: skip

@@ -11,8 +11,14 @@ _NEUTRAL_NUMBERS = {"Add": (0.0, True), "Sub": (0.0, False), "Mul": (1.0, True),
 _LAST = 2**63 - 1
 
 
+def remove_passes(draft: Draft) -> None:
+    """Takes out identities and dropouts: two constants that are one remain one."""
+    for step in draft.steps("Identity", "Dropout"):
+        _bypass(draft, step)
+
+
 def remove_idle(draft: Draft) -> bool:
-    """Takes out identities, dropouts, casts to the same type, slices and expansions of everything, and arithmetic with 0 or 1."""
+    """Takes out casts to the same type, slices and expansions of everything, and arithmetic with 0 or 1."""
     found = False
     for step in draft.steps():
         if _idle(draft, step):
@@ -22,8 +28,6 @@ def remove_idle(draft: Draft) -> bool:
 
 def _idle(draft: Draft, step: Step) -> bool:
     kind = step.kind
-    if kind in ("Identity", "Dropout"):
-        return True
     if kind == "Cast":
         return draft.tensors[step.inputs[0]].dtype == draft.tensors[step.outputs[0]].dtype
     if kind == "Expand":

@@ -58,7 +58,7 @@ class Transposes:
         if step.kind not in PUSHES or position not in pushed_inputs(self.draft, step):
             return False
         perm = permutation(above)
-        if step.kind != "Transpose" and self._cost(step, perm) >= (step.kind == "Squeeze"):
+        if step.kind != "Transpose" and self._cost(step, perm) >= 0:
             return False
         return PUSHES[step.kind](self, above, step, perm)
 
@@ -95,6 +95,8 @@ class Transposes:
         draft, value = self.draft, step.inputs[position]
         if draft.constant(value):
             if draft.tensors[value].size > 1:
+                if draft.uses(value) > 1:
+                    raise Unsure("a transpose before a step whose weights others read too")
                 draft.feed(step, position, draft.new_value(_transposed(draft.tensors[value], perm), value))
             return
         maker = draft.maker.get(value)

@@ -33,3 +33,9 @@ def test_a_gate_for_another_value_is_none(agrees: Any) -> None:
     s = Sketch("s", (3, 8, 8))
     x = s.act("input", "elu")
     assert "Sigmoid" in agrees(s, s.join("Mul", s.act(x, "tanh"), s.act(x, "sigmoid")))
+
+
+def test_a_gate_of_a_product(agrees: Any) -> None:
+    s = Sketch("s", (3, 8, 8))
+    x = s.join("Mul", s.act("input", "tanh"), s.act("input", "sigmoid"))
+    agrees(s, s.act(s.act(x, "gelu"), "relu"))
