@@ -85,6 +85,7 @@ def _message(data: bytes) -> onnx.ModelProto:
         parse(data)  # says what is wrong
         raise InputError(f"not an ONNX file: {one_line(error)}") from error
     refuse_empty(model)
+    assert isinstance(model, onnx.ModelProto)
     return model
 
 
@@ -101,7 +102,8 @@ def _constant(proto: onnx.TensorProto) -> Tensor:
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the shapes that follow from those of its inputs."""
-    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    return inferred
 
 
 def strip_file(path: Path) -> bytes:

@@ -86,7 +86,8 @@ class NetworkPredictor:
         """The price of the network in an ONNX file.
 
         `lower` maps the network as written to the one that is executed; without it that is worked out where it is known for sure (see
-        `device_profiles.lowering`), else the runtime of this device is asked. `dims` gives values to symbolic dimensions. `macs` and `params` are those of the file. Raises InputError, in one line, for a file that cannot be priced.
+        `device_profiles.lowering`), else the runtime of this device is asked. `dims` gives values to symbolic dimensions. `macs` and
+        `params` are those of the file. Raises InputError, in one line, for a file that cannot be priced.
         """
         from device_profiles import onnx_io
 

@@ -112,7 +112,7 @@ def graph_network(
     constant: Callable[[Any], Tensor] = constant_tensor,
     trace: Trace | None = None,
 ) -> Network:
-    """The graph of `model`, a message of ours or of the onnx package, as a Network; `known` gives the tensors of inputs and produced values.
+    """The graph of `model`, a message of ours or of the onnx package, as a Network; `known` gives the tensors of inputs and results.
 
     `constant` reads the constants of the model; `trace` is filled on the way. Raises InputError that names the first node whose shapes
     are not known.
@@ -187,7 +187,7 @@ def _constant_node(proto: Any, constant: Callable[[Any], Tensor]) -> Tensor:
         return constant(proto.attribute[0].t)
     value = attribute_value(proto.attribute[0]) if proto.attribute else None
     many = bool(proto.attribute) and proto.attribute[0].type in _LISTS
-    values = tuple(value) if many else (value,)
+    values: tuple[Any, ...] = tuple(value or ()) if many else (value,)
     shape = (len(values),) if many else ()
     dtype = "float32" if any(isinstance(v, float) for v in values) else "int64" if all(isinstance(v, int) for v in values) else "string"
     return Tensor(shape, dtype, constant=True, values=values if len(values) <= MAX_VALUES and dtype != "string" else None)

@@ -35,8 +35,8 @@ VERSIONS = frozenset({"1.31.1"})
 _AS_WRITTEN = frozenset({
     "Add", "Sub", "Mul", "Div", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "HardSigmoid", "Clip", "Softmax", "Conv", "MaxPool",
     "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Concat", "Split", "Flatten", "Reshape", "Gemm", "ReduceMean", "LRN",
-    "BatchNormalization", "Sum", "Gelu", "MatMul", "Transpose", "LayerNormalization", "Squeeze", "Unsqueeze", "Slice", "InstanceNormalization",
-    "ReduceSum", "Resize", "Gather",
+    "BatchNormalization", "Sum", "Gelu", "MatMul", "Transpose", "LayerNormalization", "Squeeze", "Unsqueeze", "Slice",
+    "InstanceNormalization", "ReduceSum", "Resize", "Gather", "Erf",
 })  # fmt: skip
 
 #: Element types that are modelled; others are converted or quantised in ways of their own.
@@ -85,6 +85,7 @@ def lower_network(network: Network, block: int) -> Network:
 
 
 def _lower(draft: Draft, opset: int, block: int) -> Network:
+    draft.changed = False
     read = {value for step in draft.steps() for value in (*step.inputs, *step.outputs) if value}
     if any(draft.tensors[value].dtype not in _DTYPES for value in read):
         raise Unsure("numbers of other types than float32")
@@ -101,7 +102,7 @@ def _lower(draft: Draft, opset: int, block: int) -> Network:
         raise Unsure(f"operators of kind {', '.join(sorted(left))}")
     Nchwc(draft, block).run()
     fuse_sums(draft)
-    kinds = {step.kind for step in draft.steps()}
+    kinds = {step.kind for step in draft.steps()} if draft.changed else set[str]()
     return draft.network({**stated_defaults(kinds, opset), **CREATED})
 
 

@@ -38,17 +38,20 @@ class Draft:
         self._number = 0
         #: Values that were made here; constants among them are never taken for others of equal content.
         self.made: set[str] = set()
+        #: Whether anything was rewritten since it was set to False.
+        self.changed = False
 
     def steps(self, *kinds: str) -> Iterator[Step]:
         """The steps of these kinds (all when none is named) as they are when the walk begins, without those removed since."""
-        for step in list(self._steps):
-            if step.alive and (not kinds or step.kind in kinds):
+        for step in [step for step in self._steps if not kinds or step.kind in kinds]:
+            if step.alive:
                 yield step
 
     def add(
         self, kind: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Mapping[str, AttributeValue], name: str = ""
     ) -> Step:
         """A new step; where it stands does not matter, see `ordered`."""
+        self.changed = True
         step = Step(kind, list(inputs), list(outputs), dict(attributes), name or outputs[0])
         self._steps.append(step)
         for value in step.outputs:
@@ -59,6 +62,7 @@ class Draft:
 
     def remove(self, *steps: Step) -> None:
         """Takes steps out; what they made is made by nobody, unless another step was added for it before."""
+        self.changed = True
         for step in steps:
             step.alive = False
             for value in step.inputs:
@@ -82,6 +86,7 @@ class Draft:
 
     def feed(self, step: Step, position: int, value: str) -> None:
         """Lets a step read another value at one of its inputs."""
+        self.changed = True
         self.readers[step.inputs[position]].remove(step)
         step.inputs[position] = value
         self.readers.setdefault(value, []).append(step)
@@ -129,13 +134,28 @@ class Draft:
 
     def ordered(self) -> list[Step]:
         """The steps in an order in which they can run, as near to the order in which they were added as that allows."""
+        self._steps = [step for step in self._steps if step.alive]
+        if not self._in_order():
+            self._steps = self._sorted()
+        return list(self._steps)
+
+    def _in_order(self) -> bool:
+        made: set[str] = set()
+        for step in self._steps:
+            for value in step.inputs:
+                if value in self.maker and value not in made:
+                    return False
+            made.update(step.outputs)
+        return True
+
+    def _sorted(self) -> list[Step]:
         order: list[Step] = []
         done: set[int] = set()
-        for first in self.steps():
+        for first in self._steps:
             stack = [first]
             while stack:
                 step = stack[-1]
-                missing = [m for v in step.inputs if (m := self.maker.get(v)) is not None and id(m) not in done]
+                missing = [maker for v in step.inputs if (maker := self.maker.get(v)) is not None and id(maker) not in done]
                 if missing and id(step) not in done:
                     stack.extend(missing)
                     continue
@@ -146,7 +166,8 @@ class Draft:
         return order
 
     def network(self, defaults: Mapping[str, Mapping[str, AttributeValue]]) -> Network:
-        """The network of the steps; `defaults` gives the attributes of a kind that the runtime states although a file does not.
+        """The network of the steps; `defaults` gives the attributes of a kind that the runtime states although a file does
+        not, once it has rewritten anything.
 
         Raises Unsure when the content of a constant that decides what a kernel does is not known.
         """

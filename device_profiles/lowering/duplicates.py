@@ -24,7 +24,11 @@ def merge_duplicates(draft: Draft) -> bool:
         if kept != step.outputs[0]:
             _drop(draft, step, kept)
             found = True
-        elif step.kind not in _WEIGHTED and not all(map(draft.constant, filter(None, step.inputs))) and alike.setdefault(_key(step, [_look(draft, value) for value in step.inputs]), key) != key:
+        elif (
+            step.kind not in _WEIGHTED
+            and not all(map(draft.constant, filter(None, step.inputs)))
+            and alike.setdefault(_key(step, [_look(draft, value) for value in step.inputs]), key) != key
+        ):
             raise Unsure(f"two steps of kind {step.kind} that may be the same")
     return found
 

@@ -41,8 +41,8 @@ def _store(draft: Draft, step: Step) -> None:
 def _content(draft: Draft, step: Step) -> Array | None:
     if step.kind == "Shape":
         shape = draft.shape(step.inputs[0])
-        start, end = step.attributes.get("start", 0), step.attributes.get("end", len(shape))
-        return np.array(shape[start:end], np.int64)  # type: ignore[misc]
+        start, end = (int(step.attributes.get(n, d)) for n, d in (("start", 0), ("end", len(shape))))  # type: ignore[arg-type]
+        return np.array(shape[start:end], np.int64)
     rule = _RULES.get(step.kind)
     tensors = [draft.tensors[value] if value else None for value in step.inputs]
     if rule is None or draft.tensors[step.outputs[0]].size > MAX_VALUES or any(t is not None and t.values is None for t in tensors):
@@ -56,8 +56,7 @@ def _content(draft: Draft, step: Step) -> Array | None:
 
 
 def _axes(arrays: list[Any], attributes: dict[str, Any]) -> tuple[int, ...]:
-    given = attributes.get("axes") if len(arrays) < 2 or arrays[1] is None else arrays[1].ravel().tolist()
-    return tuple(given)
+    return tuple(attributes["axes"] if len(arrays) < 2 or arrays[1] is None else arrays[1].ravel().tolist())
 
 
 def _slice(arrays: list[Any], attributes: dict[str, Any]) -> Array:

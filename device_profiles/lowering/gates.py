@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from device_profiles.lowering.draft import Draft, Step
+from device_profiles.operators import AttributeValue
 
 #: The operator set since which ONNX has Gelu itself.
 GELU_OPSET = 20
@@ -45,9 +47,7 @@ def fuse_gelu(draft: Draft, opset: int) -> bool:
         if scale is None or shift is None or draft.only_reader(scale.outputs[0]) is not erf:
             continue
         x = scale.inputs[0]
-        if (not _is(draft, scale, "Div", math.sqrt(2)) and not _is(draft, scale, "Mul", math.sqrt(0.5))) or not _is(
-            draft, shift, "Add", 1.0
-        ):
+        if not _is(draft, scale, "Div", math.sqrt(2)) or not _is(draft, shift, "Add", 1.0):
             continue
         last, steps = _halved(draft, x, shift)
         if last is None:
@@ -89,6 +89,6 @@ def _other(step: Step, value: str) -> str:
     return step.inputs[1] if step.inputs[0] == value else step.inputs[0]
 
 
-def _replace(draft: Draft, kind: str, x: str, last: Step, others: list[Step], attributes: dict[str, float | str]) -> None:
+def _replace(draft: Draft, kind: str, x: str, last: Step, others: list[Step], attributes: Mapping[str, AttributeValue]) -> None:
     draft.remove(*others, last)
     draft.add(kind, [x], last.outputs, attributes, last.name)

@@ -50,4 +50,3 @@ def _on_two_dimensions(draft: Draft, product: Step, bias: str, add: Step) -> Non
 def shape_constant(draft: Draft, shape: tuple[int, ...]) -> str:
     """A new constant that holds a shape."""
     return draft.new_value(Tensor((len(shape),), "int64", constant=True, values=shape), "shape")
-

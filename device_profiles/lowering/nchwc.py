@@ -8,11 +8,12 @@ up to whole blocks.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_profiles.lowering.activations import PLAIN
 from device_profiles.lowering.draft import Draft, Step, Unsure, single
-from device_profiles.operators import Tensor
+from device_profiles.operators import AttributeValue, Tensor
 
 #: Values come into the layout only with a multiple of so many channels.
 _ALIGNED = 4
@@ -154,10 +155,10 @@ class Nchwc:
             return None, False
         return inputs, False
 
-    def _replace(self, step: Step, kind: str, inputs: list[str], attributes: dict[str, object], channels: int) -> None:
+    def _replace(self, step: Step, kind: str, inputs: list[str], attributes: Mapping[str, AttributeValue], channels: int) -> None:
         result = step.outputs[0]
         self.draft.remove(step)
-        made = self.draft.add(kind, inputs, [result], attributes, step.name)  # type: ignore[arg-type]
+        made = self.draft.add(kind, inputs, [result], attributes, step.name)
         self._leave(made, result, channels)
 
     def _pool(self, step: Step) -> None:
@@ -206,7 +207,7 @@ class Nchwc:
             numbers = tuple(single(made.maker.attributes.get(n, d)) for n, d in (("alpha", 0.2), ("beta", 0.5)))
             if numbers != (single(1 / 6), 0.5) or found.maker.kind != "nchwc.Conv" or found.started != 2 or made.started != 1:
                 return False
-            if "activation" in found.maker.attributes:
+            if "activation" in found.maker.attributes or step.outputs[0] in draft.results:
                 return False
             found.maker.attributes["activation"] = "HardSwish"
             draft.remove(made.maker)
@@ -273,11 +274,10 @@ class Nchwc:
             raise Unsure("a kind of resizing that was not compared with the runtime")
         if tuple(scales[:2]) != (1.0, 1.0) or any(math.floor(s) != s for s in scales):
             return
-        attributes = {
-            "coordinate_transformation_mode": "asymmetric", "mode": "nearest", "scales": tuple(int(s) for s in scales),
-        }  # fmt: skip
+        attributes: dict[str, AttributeValue] = {"coordinate_transformation_mode": "asymmetric", "mode": "nearest"}
+        attributes["scales"] = tuple(int(s) for s in scales)
         found = self.blocked[step.inputs[0]]
-        self._replace(step, "nchwc.Upsample", [self._enter(step.inputs[0])], dict(attributes), found.channels)
+        self._replace(step, "nchwc.Upsample", [self._enter(step.inputs[0])], attributes, found.channels)
 
     def _transpose(self, step: Step) -> None:
         """Channels are put last while the value is given back."""

@@ -33,7 +33,7 @@ def fuse_transposes(draft: Draft) -> None:
 def fuse_scales(draft: Draft) -> None:
     """MatMul before or behind which a product with one number stands."""
     for step in draft.steps("MatMul", "microsoft.FusedMatMul"):
-        alpha = np.float32(step.attributes.get("alpha", 1.0))
+        alpha = np.float32(step.attributes.get("alpha", 1.0))  # type: ignore[arg-type]
         found = False
         for position, value in enumerate(step.inputs):
             above = draft.maker.get(value)

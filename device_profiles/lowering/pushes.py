@@ -145,7 +145,7 @@ def _gather(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
 
 def _transpose(walk: Transposes, above: Step, step: Step, perm: Perm) -> bool:
     second = step.attributes.get("perm")
-    return isinstance(second, tuple) and _merge(walk, above, step, perm, tuple(int(p) for p in second))  # type: ignore[arg-type]
+    return isinstance(second, tuple) and _merge(walk, above, step, perm, tuple(int(p) for p in second))
 
 
 def _merge(walk: Transposes, above: Step, step: Step, perm: Perm, second: Perm) -> bool:
@@ -221,6 +221,6 @@ def _split_before(walk: Transposes, above: Step, step: Step, perm: Perm, groups:
 #: Kind -> how a transpose is pushed through it.
 PUSHES: dict[str, Push] = {
     **dict.fromkeys(_UNARY, _simple), **dict.fromkeys(_BINARY, _broadcast), **dict.fromkeys(_REDUCE, _reduce),
-    "Concat": _with_axis, "Split": _with_axis, "Softmax": _with_axis, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Slice": _slice, "Gather": _gather,
-    "Transpose": _transpose, "Reshape": _reshape,
+    "Concat": _with_axis, "Split": _with_axis, "Softmax": _with_axis, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Slice": _slice,
+    "Gather": _gather, "Transpose": _transpose, "Reshape": _reshape,
 }  # fmt: skip

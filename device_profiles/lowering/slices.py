@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from device_profiles.lowering.draft import Draft, Step, Unsure
 from device_profiles.operators import Tensor
 
 
 def split_slices(draft: Draft, opset: int) -> None:
-    """Slice x[0:a], x[a:b], ... of everything, by nothing else read -> Split. Raises Unsure for gathers among them."""
+    """Slice x[:a] and x[a:] -> Split; three slices are left as they are. Raises Unsure where gathers read the value too."""
     for value in dict.fromkeys(step.inputs[0] for step in draft.steps("Slice")):
-        readers = draft.readers.get(value, [])
-        kinds = {step.kind for step in readers}
-        if kinds == {"Slice", "Gather"}:
+        readers = draft.readers[value]
+        slices = [step for step in readers if step.kind == "Slice" and step.inputs[0] == value]
+        if len(slices) < len(readers) and any(step.kind == "Gather" for step in readers):
             raise Unsure("gathers and slices of one value")
-        if kinds != {"Slice"} or len(readers) < 2 or draft.constant(value) or value in draft.results or value not in draft.maker:
+        pieces = {_piece(draft, step): step for step in slices}
+        if len(slices) != 2 or len(pieces) != 2 or None in pieces or value not in draft.maker:
             continue
-        pieces = {_piece(draft, step): step for step in readers}
-        ranges = sorted(piece for piece in pieces if piece is not None)
-        if len(ranges) != len(readers) or len({axis for axis, _, _ in ranges}) != 1:
-            continue
-        axis, start, _ = ranges[0]
-        if start == 0 and ranges[-1][2] == draft.shape(value)[axis] and all(a[2] == b[1] for a, b in pairwise(ranges)):
-            _split(draft, value, [pieces[piece] for piece in ranges], axis, opset)
+        (axis, start, middle), (other, after, end) = sorted(piece for piece in pieces if piece is not None)
+        if axis == other and start == 0 and middle == after and end == draft.shape(value)[axis]:
+            _split(draft, value, [pieces[axis, start, middle], pieces[other, after, end]], axis, opset)
 
 
 def _piece(draft: Draft, step: Step) -> tuple[int, int, int] | None:

@@ -145,6 +145,6 @@ def _transposed(tensor: Tensor, perm: tuple[int, ...]) -> Tensor:
     """A constant with its dimensions in another order; one of as many numbers as there are dimensions has its numbers in that order."""
     if len(tensor.shape) == 1 and tensor.shape[0] == len(perm):
         values = None if tensor.values is None else tuple(tensor.values[p] for p in perm)
-        return Tensor(tensor.shape, tensor.dtype, True, values)  # type: ignore[arg-type]
+        return Tensor(tensor.shape, tensor.dtype, True, values)
     values = None if tensor.values is None else tuple(np.array(tensor.values).reshape(tensor.shape).transpose(perm).ravel().tolist())
     return Tensor(permuted(tensor.shape, perm), tensor.dtype, True, values)

@@ -16,11 +16,13 @@ def test_gates_as_exporters_write_them(agrees: Any, act: str, shape: tuple[int, 
     assert ("Erf" in kinds, "Sigmoid" in kinds) == (False, False)
 
 
-def test_half_first(agrees: Any) -> None:
+@pytest.mark.parametrize("divided", [False, True])
+def test_half_first(agrees: Any, divided: bool) -> None:
     s = Sketch("s", (3, 8, 8))
     x = s.act("input", "elu")
-    erf = s.op("Erf", (s.scaled("Mul", x, math.sqrt(0.5)),), s.shape(x))
-    assert "Gelu" in agrees(s, s.join("Mul", s.scaled("Mul", x, 0.5), s.scaled("Add", erf, 1.0)))
+    scaled = s.scaled("Div", x, math.sqrt(2)) if divided else s.scaled("Mul", x, math.sqrt(0.5))
+    erf = s.op("Erf", (scaled,), s.shape(x))
+    assert ("Gelu" in agrees(s, s.join("Mul", s.scaled("Mul", x, 0.5), s.scaled("Add", erf, 1.0)))) == divided
 
 
 def test_a_gate_with_a_factor(agrees: Any) -> None:

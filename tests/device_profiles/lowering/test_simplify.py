@@ -26,7 +26,8 @@ def test_an_identity_that_makes_a_result(agrees: Any) -> None:
     assert agrees(s, s.op("Identity", (s.act("input", "elu"),), (1, 3, 8, 8))) == ["Elu"]
 
 
-def test_a_slice_of_everything(agrees: Any) -> None:
+@pytest.mark.parametrize("end", [8, 2**63 - 1])
+def test_a_slice_of_everything(agrees: Any, end: int) -> None:
     s = Sketch("s", (3, 8, 8))
-    y = s.op("Slice", (s.act("input", "elu"),), (1, 3, 8, 8), integers(0), integers(8), integers(2))
-    assert agrees(s, s.act(y, "relu")) == ["Elu", "Relu"]
+    y = s.op("Slice", (s.act("input", "elu"),), (1, 3, 8, 8), integers(0), integers(end), integers(2))
+    assert ("Slice" in agrees(s, s.act(y, "relu"))) == (end == 8)
