@@ -13,7 +13,7 @@ def validate(network: Network) -> None:
     """Checks weights against the values they meet. Raises InputError that names the first node that cannot run."""
     for node in network.nodes:
         for tensor in (*node.operator.inputs, *node.operator.outputs):
-            if tensor is not None and any(d < 0 for d in tensor.shape):
+            if tensor is not None and min(tensor.shape, default=0) < 0:
                 raise _wrong(node, f"a tensor has the negative shape {tensor.shape}")
             if tensor is not None and (len(tensor.shape) > MAX_RANK or tensor.size >= MAX_SIZE):
                 raise _wrong(node, f"no device holds a tensor of the shape {str(tensor.shape)[:60]}")

@@ -35,7 +35,7 @@ ATTRIBUTE_FIELDS = {
     1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints", 8: "strings", 9: "tensors", 10: "graphs",
 }  # fmt: skip
 
-_TENSOR, _LISTS = 4, frozenset({6, 7, 8, 9, 10})
+_TENSOR, _NUMBER_LISTS, _LISTS = 4, frozenset({6, 7}), frozenset({6, 7, 8, 9, 10})
 
 
 def parse(data: Buffer) -> ModelProto:
@@ -65,10 +65,13 @@ def name_nodes(data: bytes) -> bytes:
 
 
 def _value_tensor(value: Any) -> Tensor | None:
-    tensor = value.type.tensor_type if value.HasField("type") and value.type.HasField("tensor_type") else None
-    if tensor is None or not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+    tensor = value.type.tensor_type if value.type is not None else None
+    if tensor is None or not tensor.HasField("shape"):
         return None
-    return Tensor(tuple(dim.dim_value for dim in tensor.shape.dim), DTYPES.get(tensor.elem_type, "float32"))
+    shape = tuple([dim.dim_value for dim in tensor.shape.dim])
+    if 0 in shape and not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+        return None
+    return Tensor(shape, DTYPES.get(tensor.elem_type, "float32"))
 
 
 def constant_tensor(proto: TensorProto) -> Tensor:
@@ -209,7 +212,8 @@ def _old_default(proto: Any, opset: int) -> list[tuple[str, AttributeValue]]:
 def _attributes(proto: Any) -> Iterable[tuple[str, AttributeValue]]:
     for attribute in proto.attribute:
         value = attribute_value(attribute)
-        plain = tuple(map(_plain, value)) if attribute.type in _LISTS else _plain(value)
+        kind = attribute.type
+        plain = tuple(value) if kind in _NUMBER_LISTS else tuple(map(_plain, value)) if kind in _LISTS else _plain(value)
         if not neutral(attribute.name, plain):
             yield attribute.name, plain
 

@@ -63,8 +63,8 @@ def lower_file(network: Network, trace: Trace, block: int) -> Network:
     if trace.overridable:
         raise Unsure("callers may give constants anew")
     draft = Draft(network, trace.tensors)
-    for node in (*trace.folded, *network.nodes):
-        draft.add(node.operator.kind, node.inputs, node.outputs, dict(node.operator.attributes), node.name)
+    for number, node in enumerate((*trace.folded, *network.nodes)):
+        draft.write(number, node, node.inputs, dict(node.operator.attributes))
     return _lower(draft, trace.opset, block)
 
 
@@ -72,7 +72,7 @@ def lower_network(network: Network, block: int) -> Network:
     """What the runtime executes for a network as `models.network_model` writes it. Raises Unsure when that is not known."""
     tensors: dict[str, Tensor] = dict(network.inputs)
     draft = Draft(network, tensors)
-    for node in network.nodes:
+    for number, node in enumerate(network.nodes):
         operator = modern(node.operator)
         names = [*node.inputs, *[""] * (len(operator.inputs) - len(node.inputs))]
         for position, tensor in enumerate(operator.inputs):
@@ -80,7 +80,7 @@ def lower_network(network: Network, block: int) -> Network:
             if tensor is not None:
                 draft.tensors[names[position]] = tensor
         draft.tensors.update(zip(node.outputs, operator.outputs, strict=True))
-        draft.add(operator.kind, names, node.outputs, dict(operator.attributes), node.name)
+        draft.write(number, node, names, dict(operator.attributes))
     return _lower(draft, OPSET, block)
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from device_profiles.graphs.graph import neutral, operand
 from device_profiles.operators import AttributeValue, Network, Node, Operator, Tensor
 
+#: How far a new step stands behind what it reads; steps of a file stand a whole number apart.
+_BESIDE = 1e-6
+
 
 class Unsure(Exception):
     """The graph holds something of which it is not known here how the runtime executes it."""
@@ -23,6 +26,8 @@ class Step:
     outputs: list[str]
     attributes: dict[str, AttributeValue]
     name: str
+    #: Steps run in the order of their places where that is possible, see `Draft.ordered`.
+    place: float = 0.0
     alive: bool = True
 
 
@@ -52,13 +57,18 @@ class Draft:
     ) -> Step:
         """A new step; where it stands does not matter, see `ordered`."""
         self.changed = True
-        step = Step(kind, list(inputs), list(outputs), dict(attributes), name or outputs[0])
+        place = max((maker.place for value in inputs if (maker := self.maker.get(value)) is not None), default=0.0) + _BESIDE
+        step = Step(kind, list(inputs), list(outputs), dict(attributes), name or outputs[0], place)
         self._steps.append(step)
         for value in step.outputs:
             self.maker[value] = step
         for value in step.inputs:
             self.readers.setdefault(value, []).append(step)
         return step
+
+    def write(self, number: int, node: Node, inputs: Sequence[str], attributes: Mapping[str, AttributeValue]) -> None:
+        """The next step of the network as it is written."""
+        self.add(node.operator.kind, inputs, node.outputs, attributes, node.name).place = number
 
     def remove(self, *steps: Step) -> None:
         """Takes steps out; what they made is made by nobody, unless another step was added for it before."""
@@ -74,6 +84,7 @@ class Draft:
     def absorb(self, step: Step, *after: Step) -> None:
         """Lets a step make what the last of the steps after it makes, and takes those out."""
         self.remove(*after)
+        step.place = after[-1].place
         for value in step.outputs:
             self.maker.pop(value, None)
         step.outputs = list(after[-1].outputs)
@@ -134,7 +145,7 @@ class Draft:
 
     def ordered(self) -> list[Step]:
         """The steps in an order in which they can run, as near to the order in which they were added as that allows."""
-        self._steps = [step for step in self._steps if step.alive]
+        self._steps = sorted((step for step in self._steps if step.alive), key=lambda step: step.place)
         if not self._in_order():
             self._steps = self._sorted()
         return list(self._steps)

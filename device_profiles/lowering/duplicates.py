@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from device_profiles.lowering.draft import Draft, Step, Unsure
 
 #: Kinds whose weights differ: two of them that read the same value are not taken for equal because their content is not known.
@@ -13,24 +15,40 @@ def merge_duplicates(draft: Draft) -> bool:
 
     Constants of equal content are equal. Raises Unsure where the content that decides is not known.
     """
-    first: dict[object, str] = {}
+    found = False
+    while _merge_once(draft):
+        found = True
+    return found
+
+
+def _merge_once(draft: Draft) -> bool:
+    groups: dict[object, list[Step]] = {}
+    for step in draft.steps():
+        if step.inputs:
+            groups.setdefault((step.kind, _look(draft, step.inputs[0])), []).append(step)
+    merged = [_merge(draft, steps) for steps in groups.values() if len(steps) > 1]
+    return any(merged)
+
+
+def _merge(draft: Draft, steps: Sequence[Step]) -> bool:
+    first: dict[object, Step] = {}
     alike: dict[object, object] = {}
     found = False
-    for step in draft.ordered():
-        if len(step.outputs) != 1:
+    for step in steps:
+        if len(step.outputs) != 1 or not step.alive:
             continue
         key = _key(step, [_identity(draft, value) for value in step.inputs])
-        kept = first.setdefault(key, step.outputs[0])
-        if kept != step.outputs[0]:
-            _drop(draft, step, kept)
+        kept = first.setdefault(key, step)
+        if kept is not step:
+            _drop(draft, step, kept.outputs[0])
             found = True
-        elif (
-            step.kind not in _WEIGHTED
-            and not all(map(draft.constant, filter(None, step.inputs)))
-            and alike.setdefault(_key(step, [_look(draft, value) for value in step.inputs]), key) != key
-        ):
+        elif _undecided(draft, step) and alike.setdefault(_key(step, [_look(draft, value) for value in step.inputs]), key) != key:
             raise Unsure(f"two steps of kind {step.kind} that may be the same")
     return found
+
+
+def _undecided(draft: Draft, step: Step) -> bool:
+    return step.kind not in _WEIGHTED and not all(map(draft.constant, filter(None, step.inputs)))
 
 
 def _key(step: Step, inputs: list[object]) -> object:

@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 def fold_constants(draft: Draft) -> bool:
     """Computes every step whose inputs are all constant; True when there was one."""
     found = False
-    for step in draft.ordered():
+    for step in draft.steps():
         read = [value for value in step.inputs if value]
         if step.kind == "Shape" or (read and all(draft.constant(value) for value in read)):
             _store(draft, step)

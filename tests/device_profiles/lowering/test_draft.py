@@ -11,8 +11,8 @@ def draft() -> Draft:
     s = Sketch("s", (3, 8, 8))
     network = s.build(s.act(s.act(s.act("input", "relu"), "tanh"), "elu"))
     found = Draft(network, s.values)
-    for node in network.nodes:
-        found.add(node.operator.kind, node.inputs, node.outputs, dict(node.operator.attributes), node.name)
+    for number, node in enumerate(network.nodes):
+        found.write(number, node, node.inputs, dict(node.operator.attributes))
     return found
 
 
