@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
+import onnx.numpy_helper
 from google.protobuf.message import DecodeError
 
 from device_profiles.errors import InputError
@@ -21,6 +23,7 @@ from device_profiles.graphs.codec import decode
 from device_profiles.graphs.graph import Trace, constant_tensor, graph_network, known_tensors, name_nodes, parse, refuse_empty
 from device_profiles.graphs.messages import Dimension, TensorProto
 from device_profiles.graphs.models import IR_VERSION, OPSET, network_model, operator_model
+from device_profiles.graphs.shapes import computed
 from device_profiles.graphs.tensors import DTYPES
 from device_profiles.graphs.wire import strip_weights
 from device_profiles.operators import MAX_VALUES, Network, Tensor
@@ -101,9 +104,52 @@ def _constant(proto: onnx.TensorProto) -> Tensor:
 
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the shapes that follow from those of its inputs."""
+    """The model with the shapes that follow from those of its inputs.
+
+    Where shape inference does not follow how a size is computed inside the graph, the sizes are computed and inference goes on.
+    """
+    inferred = _infer(model)
+    unknown = _unknown(inferred)
+    while unknown:
+        found = computed(inferred, known_tensors(inferred), _content)
+        if not found:
+            break
+        inferred = _infer(_with_constants(inferred, found))
+        before, unknown = unknown, _unknown(inferred)
+        if unknown >= before:
+            break
+    return inferred
+
+
+def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
     inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return inferred
+
+
+def _unknown(model: onnx.ModelProto) -> int:
+    """How many values that nodes make have no known shape."""
+    known = known_tensors(model)
+    return sum(value not in known for node in model.graph.node if node.op_type != "Constant" for value in node.output if value)
+
+
+def _with_constants(model: onnx.ModelProto, values: Mapping[str, npt.NDArray[Any]]) -> onnx.ModelProto:
+    """The model with constants in place of the nodes that compute these values."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    kept = [node for node in model.graph.node if len(node.output) != 1 or node.output[0] not in values]
+    stated = [value for value in model.graph.value_info if value.name not in values]
+    del changed.graph.node[:]
+    del changed.graph.value_info[:]
+    changed.graph.node.extend(kept)
+    changed.graph.value_info.extend(stated)
+    changed.graph.initializer.extend(onnx.numpy_helper.from_array(np.ascontiguousarray(a).reshape(a.shape), n) for n, a in values.items())
+    return changed
+
+
+def _content(proto: onnx.TensorProto) -> npt.NDArray[Any] | None:
+    """The content of a small constant."""
+    tensor = _constant(proto)
+    return None if tensor.values is None else np.array(tensor.values, np.dtype(tensor.dtype)).reshape(tensor.shape)
 
 
 def strip_file(path: Path) -> bytes:

@@ -13,7 +13,8 @@ def split_gathers(draft: Draft, opset: int) -> bool:
         readers = draft.readers.get(value, [])
         found = {_index(draft, step, value) for step in readers}
         axes = {place[1] for place in found if place is not None}
-        if None in found or len(axes) != 1 or len(found) != len(readers):
+        maker = draft.maker.get(value)
+        if maker is None or len(maker.outputs) > 1 or len(readers) < 2 or None in found or len(axes) != 1 or len(found) != len(readers):
             continue
         (axis,) = axes
         indices = sorted(place[0] for place in found if place is not None)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from device_profiles.lowering.draft import Draft, Step, Unsure
 from device_profiles.operators import Tensor
 
 
 def split_slices(draft: Draft, opset: int) -> None:
-    """Slice x[:a] and x[a:] -> Split; three slices are left as they are. Raises Unsure where gathers read the value too."""
+    """Slice x[:a], x[a:b], ... of the only output of a step -> Split. Raises Unsure where gathers read the value too."""
     for value in dict.fromkeys(step.inputs[0] for step in draft.steps("Slice")):
         readers = draft.readers[value]
         slices = [step for step in readers if step.kind == "Slice" and step.inputs[0] == value]
         if len(slices) < len(readers) and any(step.kind == "Gather" for step in readers):
             raise Unsure("gathers and slices of one value")
-        pieces = {_piece(draft, step): step for step in slices}
-        if len(slices) != 2 or len(pieces) != 2 or None in pieces or value not in draft.maker:
+        maker = draft.maker.get(value)
+        if len(slices) < 2 or maker is None or len(maker.outputs) > 1:
             continue
-        (axis, start, middle), (other, after, end) = sorted(piece for piece in pieces if piece is not None)
-        if axis == other and start == 0 and middle == after and end == draft.shape(value)[axis]:
-            _split(draft, value, [pieces[axis, start, middle], pieces[other, after, end]], axis, opset)
+        pieces = {_piece(draft, step): step for step in slices}
+        ranges = sorted(piece for piece in pieces if piece is not None)
+        if len(ranges) == len(slices) and len({axis for axis, _, _ in ranges}) == 1 and _cover(ranges, draft.shape(value)[ranges[0][0]]):
+            _split(draft, value, [pieces[piece] for piece in ranges], ranges[0][0], opset)
+
+
+def _cover(ranges: list[tuple[int, int, int]], size: int) -> bool:
+    """Whether ranges along one axis, in order, follow each other from the first to the last element."""
+    return ranges[0][1] == 0 and ranges[-1][2] == size and all(a[2] == b[1] for a, b in pairwise(ranges))
 
 
 def _piece(draft: Draft, step: Step) -> tuple[int, int, int] | None:
