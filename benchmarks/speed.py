@@ -1,9 +1,9 @@
 """How long it takes from an ONNX file to a price, after imports: worked out here, and by asking the runtime, in the same run.
 
-    python benchmarks/speed.py [MODEL.onnx ...]
+    python benchmarks/speed.py --device DEVICE [MODEL.onnx ...]
 
 Without files, networks of the atlas are written to a temporary folder: the same family at different widths and depths. Each file is read
-from the beginning every time; the page cache is warm. The predictor is that of a device of the library, or of --device. Where the
+from the beginning every time; the page cache is warm. Where the
 lowering is not sure of a model, both ways ask the runtime, and the row says so. How fast batches of encoded candidates are priced is
 measured by `cost_table.py`.
 """
@@ -24,6 +24,8 @@ import predictors
 from device_profiles import atlas, lowering, onnx_io
 from device_profiles.fingerprint import device_fingerprint
 from device_profiles.graphs.models import network_model
+from device_profiles.profile import DeviceProfile
+from predictors import NetworkPredictor
 
 FAMILIES = ("vgg", "separable", "inverted", "resnet", "densenet", "inception", "bottleneck", "multi_resolution")
 OURS, ASKED = 30, 3
@@ -81,26 +83,21 @@ def measure(device: predictors.NetworkPredictor, path: Path, block: int) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, help="ONNX files; networks of the atlas when none is given")
-    parser.add_argument("--device", help="a device.json, or the name of a device of the library")
+    parser.add_argument("--device", required=True, help="a device.json, a profile (.jsonl), or the name of a device of the library")
     arguments = parser.parse_args()
-    from device_profiles.library import library_profiles
-
-    device = predictors.load(arguments.device or next(n for n in library_profiles() if "/onnxruntime/" in n))
+    is_profile = arguments.device.endswith(".jsonl")
+    device = NetworkPredictor().fit(DeviceProfile.read(arguments.device)) if is_profile else predictors.load(arguments.device)
     block = lowering.block_of(device.origin_["device"], device.origin_["runtime"])
     if block is None:
-        raise SystemExit(
-            f"what {device.device_name_} executes is not worked out here, the runtime is always asked: choose another --device"
-        )
+        raise SystemExit(f"what {device.device_name_} executes is not worked out here: choose another --device")
     with tempfile.TemporaryDirectory() as folder:
         paths = arguments.models or write(Path(folder))
         device.predict_onnx(paths[0])  # imports
         rows = [measure(device, path, block) for path in paths]
     shown = ("model", "megabytes", "nodes", "sure", "first_ms", "ours_median_ms", "ours_max_ms", "asked_median_ms")
     print(table([{name: row[name] for name in shown} for row in rows]))
-    save(
-        "speed",
-        {"device": device.device_name_, "host": device_fingerprint()["cpu"], "repeats": {"ours": OURS, "asked": ASKED}, "rows": rows},
-    )
+    repeats = {"ours": OURS, "asked": ASKED}
+    save("speed", {"device": device.device_name_, "host": device_fingerprint()["cpu"], "repeats": repeats, "rows": rows})
 
 
 if __name__ == "__main__":
