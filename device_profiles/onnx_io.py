@@ -53,10 +53,10 @@ def read_traced(source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] 
         model = _message(strip_weights(source) if isinstance(source, bytes) else strip_file(Path(source)))
         _check_opset(model)
         fix_dims(model, dims or {})
-        known = _inferred(model)
+        inferred, known = _inferred(model)
         trace.opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
         trace.overridable = model.ir_version > 3 and bool({v.name for v in model.graph.input} & {t.name for t in model.graph.initializer})
-        network = graph_network(known, known_tensors(known), name, _constant, trace)
+        network = graph_network(inferred, known, name, _constant, trace)
         validate(network)
     except InputError as error:
         raise InputError(f"{label}: {error}") from error
@@ -73,7 +73,7 @@ def with_shapes(data: bytes) -> bytes:
     model = parse(data)
     fix_dims(model, {})
     try:
-        inferred = _inferred(onnx.ModelProto.FromString(strip_weights(model.encode())))
+        inferred, _ = _inferred(onnx.ModelProto.FromString(strip_weights(model.encode())))
         model.graph.value_info = parse(inferred.SerializeToString()).graph.value_info
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InputError(f"shapes do not fit together: {one_line(error)}") from error
@@ -103,22 +103,24 @@ def _constant(proto: onnx.TensorProto) -> Tensor:
     return constant_tensor(decode(TensorProto, proto.SerializeToString()))
 
 
-def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the shapes that follow from those of its inputs.
+def _inferred(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Tensor]]:
+    """The model with the shapes that follow from those of its inputs, and the tensors of the values of known shape.
 
     Where shape inference does not follow how a size is computed inside the graph, the sizes are computed and inference goes on.
     """
     inferred = _infer(model)
-    unknown = _unknown(inferred)
+    known = known_tensors(inferred)
+    unknown = _unknown(inferred, known)
     while unknown:
-        found = computed(inferred, known_tensors(inferred), _content)
+        found = computed(inferred, known, _content)
         if not found:
             break
         inferred = _infer(_with_constants(inferred, found))
-        before, unknown = unknown, _unknown(inferred)
+        known = known_tensors(inferred)
+        before, unknown = unknown, _unknown(inferred, known)
         if unknown >= before:
             break
-    return inferred
+    return inferred, known
 
 
 def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -126,9 +128,8 @@ def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
     return inferred
 
 
-def _unknown(model: onnx.ModelProto) -> int:
+def _unknown(model: onnx.ModelProto, known: Mapping[str, Tensor]) -> int:
     """How many values that nodes make have no known shape."""
-    known = known_tensors(model)
     return sum(value not in known for node in model.graph.node if node.op_type != "Constant" for value in node.output if value)
 
 
