@@ -129,6 +129,24 @@ def test_onnx_file_is_given_to_the_runtime_of_the_device(tmp_path: Path, predict
     assert "Gemm" in kinds
 
 
+def test_onnx_file_of_which_it_is_known_what_is_executed_is_not_run(
+    tmp_path: Path, predictor: NetworkPredictor, space: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*arguments: object, **options: object) -> Network:
+        raise AssertionError("the runtime was asked")
+
+    device, runtime = {"architecture": "x86_64", "isa": ["avx2", "avx512f"]}, {"name": "onnxruntime", "version": "1.31.1", "threads": 1}
+    monkeypatch.setattr(predictor, "origin_", {**predictor.origin_, "device": device, "runtime": runtime})
+    monkeypatch.setattr(NetworkPredictor, "_ask", ask)
+    file = tmp_path / "net.onnx"
+    file.write_bytes(onnx_io.network_model(space.network(space.largest()[0])))
+    kinds = {price.operator.kind for price in predictor.predict_onnx(file).operators}
+    assert "nchwc.Conv" in kinds
+    monkeypatch.setattr(predictor, "origin_", {**predictor.origin_, "runtime": {**runtime, "version": "0.1"}})
+    with pytest.raises(AssertionError, match="was asked"):
+        predictor.predict_onnx(file)
+
+
 def test_onnx_file_that_is_missing_is_one_line(tmp_path: Path, predictor: NetworkPredictor) -> None:
     with pytest.raises(InputError, match=r"none\.onnx") as caught:
         predictor.predict_onnx(tmp_path / "none.onnx")
