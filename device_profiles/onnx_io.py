@@ -124,7 +124,9 @@ def _inferred(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Tensor
 
 
 def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
-    inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    # Following values, inference would write down every number of a Range, were it a billion; without, sizes are computed by `shapes`.
+    following = not any(node.op_type == "Range" for node in model.graph.node) and not model.functions
+    inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=following)
     return inferred
 
 
