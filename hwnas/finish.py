@@ -16,6 +16,7 @@ from hwnas.spaces import from_spec
 if TYPE_CHECKING:
     from hwnas.accuracy import SupernetAccuracy
     from hwnas.export import ExportReport
+    from hwnas.supernet import Supernet
     from predictors import NetworkPredictor
 
 #: Points of a front that have a name; a number is the position along the front, from the cheapest.
@@ -49,17 +50,19 @@ def accuracy_of(run: Run) -> SupernetAccuracy:
 
 
 def score_front(run: Run, accuracy: SupernetAccuracy) -> None:
-    """Adds what reports show of the front and no search may see: accuracy on the test images, MACs and parameters."""
+    """Adds what reports show of the front and no search may see, where it is missing: accuracy on test images, MACs and parameters."""
     front = run.front()
     if not len(front):
         return
+    archs = [p.architecture for p in front if not {"test_accuracy", "macs", "params"} <= p.extras.keys()]
     space = from_spec(run.spec["space"])
     items: list[tuple[Sequence[int], str, Quantity]] = []
-    for arch, value, low, high in zip(front.architectures.tolist(), *accuracy.test(front.architectures), strict=True):
+    for arch, value, low, high in zip(archs, *(accuracy.test(archs) if archs else ((),) * 3), strict=True):
         network = space.network(arch)
         items.append((arch, "test_accuracy", Quantity(float(value), float(low), float(high), "measured")))
         items += [(arch, name, exact(number)) for name, number in (("macs", network.macs), ("params", network.params))]
-    run.add_extras(items)
+    if items:
+        run.add_extras(items)
     run.write_front()
 
 
@@ -87,6 +90,14 @@ def pick(run: Run, which: str | int) -> tuple[int, ...]:
     if text not in chosen:
         raise unknown("pick", text, [*chosen, "a number"])
     return front[chosen[text]].architecture
+
+
+def weights_of(run: Run, arch: Sequence[int], accuracy: SupernetAccuracy) -> Supernet:
+    """What holds the weights of an architecture that are deployed: a training of its own (see `hwnas.finetuned`), or the super-network."""
+    from hwnas import finetuned
+
+    own = finetuned.best(run.path, arch)
+    return accuracy.supernet if own is None else finetuned.load(own)
 
 
 def export_pick(run: Run, which: str | int, path: str | os.PathLike[str]) -> ExportReport:

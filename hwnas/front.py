@@ -7,7 +7,7 @@ import importlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +133,14 @@ class Point:
     architecture: tuple[int, ...]
     objectives: Mapping[str, Quantity]
     extras: Mapping[str, Quantity] = field(default_factory=dict)
+    #: P(on the front), see `hwnas.chances`; None where it was not asked for.
+    chance: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """`{"architecture": [...], <objective>: quantity, ..., "extras": {<name>: quantity}}`."""
-        known = {name: quantity.to_json() for name, quantity in self.objectives.items()}
+        """`{"architecture": [...], <objective>: quantity, ..., "extras": {<name>: quantity}}`, and `p_front` where it is known."""
+        known: dict[str, Any] = {name: quantity.to_json() for name, quantity in self.objectives.items()}
+        if self.chance is not None:
+            known["p_front"] = self.chance
         return {"architecture": list(self.architecture), **known, "extras": {name: q.to_json() for name, q in self.extras.items()}}
 
 
@@ -145,7 +149,8 @@ class Front:
     """Non-dominated architectures in a fixed order: by the first objective to minimise, then by the others, then by architecture.
 
     `architectures` has shape `(n, n_choices)`; `values`, `lows` and `highs` have shape `(n, m)` and hold every objective in its natural
-    direction and unit, with the ends of its 90 % interval. `extras[i]` holds what was learned later about architecture i, by name.
+    direction and unit, with the ends of its 90 % interval. `extras[i]` holds what was learned later about architecture i, by name;
+    `chances`, where it was asked for, has shape `(n,)`: P(on the front).
     """
 
     architectures: npt.NDArray[np.int64]
@@ -157,6 +162,7 @@ class Front:
     lows: Floats
     highs: Floats
     extras: tuple[Mapping[str, Quantity], ...] = ()
+    chances: Floats | None = None
 
     @classmethod
     def of(
@@ -189,10 +195,15 @@ class Front:
         i = range(len(self))[index]
         rows = zip(self.names, self.values[i], self.lows[i], self.highs[i], self.origins, strict=True)
         quantities = {name: Quantity(float(value), float(low), float(high), origin) for name, value, low, high, origin in rows}
-        return Point(tuple(self.architectures[i].tolist()), quantities, dict(self.extras[i]) if self.extras else {})
+        chance = None if self.chances is None else float(self.chances[i])
+        return Point(tuple(self.architectures[i].tolist()), quantities, dict(self.extras[i]) if self.extras else {}, chance)
 
     def __iter__(self) -> Iterator[Point]:
         return (self[i] for i in range(len(self)))
+
+    def with_chances(self, chances: Mapping[tuple[int, ...], float]) -> Front:
+        """The same with P(on the front) of every architecture."""
+        return replace(self, chances=np.array([chances[tuple(arch)] for arch in self.architectures.tolist()], dtype=np.float64))
 
     def costs(self) -> Floats:
         """The values in minimisation form, shape `(n, m)`."""
@@ -220,6 +231,8 @@ class Front:
         for i, name in enumerate(self.names):
             for suffix, array in (("", self.values), ("_low", self.lows), ("_high", self.highs)):
                 table[name + suffix] = array[:, i].tolist()
+        if self.chances is not None:
+            table["p_front"] = self.chances.tolist()
         for name in sorted({name for row in self.extras for name in row}):
             known = [row.get(name) for row in self.extras]
             title = f"extra_{name}" if name in self.names else name

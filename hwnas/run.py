@@ -18,7 +18,9 @@ from hwnas.objectives import Floats, Objective, check_name, minimised
 from hwnas.storage import SCHEMA, Evaluation, Writer, dumps, from_text, holds_run, read_rows, reading, to_text
 
 if TYPE_CHECKING:
+    from hwnas.believed import Believed
     from hwnas.export import ExportReport
+    from hwnas.ranking_error import RankingError
     from predictors import NetworkPredictor
 
 Architecture = Sequence[int] | npt.NDArray[np.int64]
@@ -138,13 +140,39 @@ class Run:
             raise InputError(f"{self.database} is damaged: {error}") from error
         return result
 
-    def front(self) -> Front:
-        """The non-dominated architectures among those with status ok, with intervals and extras."""
-        records = self.objectives
-        rows = [row for row in self.rows() if row.status == "ok"]
-        architectures = np.array([row.architecture for row in rows], dtype=np.int64)
-        estimates = np.array([row.numbers() for row in rows]).reshape(len(rows), len(records), 3)
-        return Front.of(architectures if rows else np.empty((0, 0), dtype=np.int64), records, estimates, self.extras())
+    def front(self, *, chances: bool = False) -> Front:
+        """The non-dominated architectures among those with status ok, with intervals and extras; with `chances` also P(on the front).
+
+        Where `hwnas verify` corrected a predictor, its predictions count, and what was measured to violate a constraint is left out.
+        """
+        from hwnas.believed import Believed
+
+        believed = Believed.of(self)
+        front = believed.front()
+        return front.with_chances(self._chances(believed)) if chances else front
+
+    def chances(self) -> dict[tuple[int, ...], float]:
+        """P(on the front) of every architecture with status ok; see `hwnas.chances`."""
+        from hwnas.believed import Believed
+
+        return self._chances(Believed.of(self))
+
+    def _chances(self, believed: Believed) -> dict[tuple[int, ...], float]:
+        from hwnas.chances import Spread, chances
+
+        spread = Spread.of(believed, self._ranking_errors(believed.names))
+        found = chances(spread, np.random.default_rng(int(self.spec.get("seed") or 0)))
+        return dict(zip(believed.keys(), found.tolist(), strict=True))
+
+    def _ranking_errors(self, names: Sequence[str]) -> dict[str, RankingError]:
+        """What the audit of the super-network says, where there is one."""
+        from hwnas.ranking_error import ranking_error
+
+        record = self.spec.get("supernet")
+        if "accuracy" not in names or not isinstance(record, Mapping) or not record.get("path"):
+            return {}
+        error = ranking_error(self.path / str(record["path"]), record.get("sha256"))
+        return {} if error is None else {"accuracy": error}
 
     def hypervolume_course(self) -> tuple[npt.NDArray[np.int64], Floats]:
         """The hypervolume after 1, 2, ... evaluations, against the reference of the spec: `(n,)` numbers and `(n,)` volumes."""
@@ -180,7 +208,7 @@ class Run:
 
     def write_front(self) -> None:
         """Write `front.csv` and `front.json` into the folder, each whole or not at all."""
-        front, spec = self.front(), self.spec
+        front, spec = self.front(chances=True), self.spec
         summary = {**spec, "counts": self.counts(), "hypervolume": front.hypervolume(self.hypervolume_reference)}
         document = {"schema": SCHEMA, "run": summary, **front.to_json()}
         try:
@@ -193,11 +221,18 @@ class Run:
             raise DeviceError(f"cannot write the front into {self.path}: {error.strerror}") from error
 
     def verify(self, device: NetworkPredictor | None = None, **options: Any) -> dict[str, Any]:
-        """Measures the front again on this device and returns the verdict; see `hwnas.verify.verify`."""
+        """Measures the front again, corrects the predictor where it was wrong, and returns the verdict; see `hwnas.verify.verify`."""
         from hwnas.finish import device_of
         from hwnas.verify import verify
 
         return verify(self, device_of(self) if device is None else device, **options)
+
+    def finetune(self, pick: str | int, **options: Any) -> dict[str, Any]:
+        """Trains one point of the front on its own and returns what came of it; see `hwnas.finetune.finetune`."""
+        from hwnas import finish
+        from hwnas.finetune import finetune
+
+        return finetune(self, finish.pick(self, pick), **options)
 
     def export(self, pick: str | int, path: str | Path) -> ExportReport:
         """Writes one point of the front (`best`, `cheapest`, `knee`, `fastest` or its number) as ONNX; see `hwnas.export.export`."""

@@ -11,13 +11,18 @@ from device_profiles import atlas, onnx_io
 from device_profiles.boards.shipped import Shipped, check_names, read_model
 from device_profiles.graphs.weights import without_weights
 from hwnas.profiling import ATLAS_ROUNDS, arch_name, covering_archs
-from hwnas.spaces.base import SearchSpace
+from hwnas.spaces.base import Archs, SearchSpace
 
 
 def space_models(space: SearchSpace, seed: int = 0) -> list[Shipped]:
     """The architectures of `profiling.plan_space`, which show every configuration of every part of the space."""
-    archs = covering_archs(space, seed)
-    return [Shipped(arch_name(space, arch), _described(onnx_io.network_model(space.network(arch)))) for arch in archs]
+    return arch_models(space, covering_archs(space, seed))
+
+
+def arch_models(space: SearchSpace, archs: Archs | Sequence[Sequence[int]]) -> list[Shipped]:
+    """Architectures `(n, n_choices)` by the names under which they are measured here too."""
+    rows = space.canonical(np.asarray(archs, dtype=np.int64))
+    return [Shipped(arch_name(space, arch), _described(onnx_io.network_model(space.network(arch)))) for arch in rows]
 
 
 def atlas_models(seed: int = 0) -> list[Shipped]:

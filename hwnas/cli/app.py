@@ -8,7 +8,8 @@ from hwnas.cli import adapt, field, listing, measure, published, trust, walk
 from hwnas.cli.audit import audit
 from hwnas.cli.compare import compare
 from hwnas.cli.explore import search, train
-from hwnas.cli.finish import export, report, verify
+from hwnas.cli.finish import export, finetune, report
+from hwnas.cli.verify import verify
 
 app = typer.Typer(
     name="hwnas",
@@ -21,7 +22,7 @@ app = typer.Typer(
 
 for _command in (
     walk.quickstart, measure.profile, field.kit, trust.check, measure.fit, adapt.transfer, measure.predict, train, audit, search, compare,
-    verify, export, report, listing.devices, listing.spaces, listing.algorithms,
+    verify, finetune, export, report, listing.devices, listing.spaces, listing.algorithms,
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(published.import_)

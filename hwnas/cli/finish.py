@@ -1,67 +1,18 @@
-"""`verify`, `export`, `report`: from a front to something to deploy."""
+"""`finetune`, `export`, `report`: from a front to something to deploy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
-from hwnas.cli.show import bar, emit, need, say, seconds
+from hwnas.cli.show import bar, emit, need, say
 
 RunFolder = Annotated[Path, typer.Argument(help="A folder that `hwnas search` wrote.")]
-
-
-def verify(
-    run: RunFolder,
-    device: Annotated[Path | None, typer.Option(help="The predictor, when it is not where it was at the search.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 60s.")] = None,
-    own: Own = None,
-    json: Json = False,
-) -> None:
-    """Re-measure the front on this device and say whether the predictions held (exit status 1 when they did not)."""
-    need("sklearn", "xgboost", extra="predict")
-    from hwnas.finish import device_of
-    from hwnas.run import Run
-    from hwnas.verify import verify as measure_again
-
-    know(own)
-    opened = Run.open(run)
-    with bar("measuring the front again") as update:
-        verdict = measure_again(opened, device_of(opened, device), budget_s=seconds(budget), progress=update)
-    if json:
-        emit(verdict)
-    else:
-        say(verdict_text(verdict))
-    if verdict["verdict"] != "pass":
-        raise typer.Exit(1)
-
-
-def verdict_text(verdict: dict[str, object]) -> str:
-    """The verdict in a few lines for a terminal."""
-    ceiling = verdict["repeat_ceiling"]
-    assert isinstance(ceiling, dict)
-    lines = [f"verdict: {verdict['verdict']}"]
-    titles = {"within_10": "within 10 %", "within_5": "within 5 %", "mape": "mean error", "spearman": "rank correlation"}
-    for name, title in titles.items():
-        lines.append(f"  {title:17} {_number(name, verdict[name]):>8}   measuring twice: {_number(name, ceiling[name]):>8}")
-    lines.append(f"  {'front regret':17} {_number('mape', verdict['front_regret']):>8}")
-    if isinstance(drift := verdict.get("drift"), dict):
-        lines.append(f"  {'device now':17} {drift['value'] - 1:>+8.1%}   against its profile, by the canaries; corrected beyond 3 %")
-        timed = verdict["as_timed"]
-        assert isinstance(timed, dict)
-        lines.append(f"  {'as timed':17} {_number('within_10', timed['within_10']):>8}   within 10 % without that correction")
-    reasons = verdict["reasons"]
-    assert isinstance(reasons, list)
-    return "\n".join(lines + [f"  {reason}" for reason in reasons])
-
-
-def _number(name: str, value: object) -> str:
-    if not isinstance(value, float | int):
-        return "-"
-    return f"{value:.3f}" if name in ("spearman", "kendall") else f"{value:.1%}"
+_PICK = "`best`, `cheapest` (within one point of it), `knee`, `fastest`, or a number along the front."
 
 
 def export(
@@ -71,7 +22,7 @@ def export(
     ] = None,
     pick: Annotated[
         str | None,
-        typer.Option(help="`best`, `cheapest` (within one point of it), `knee` (the default), `fastest`, or a number along the front."),
+        typer.Option(help=f"{_PICK} `knee` when not given."),
     ] = None,
     all_points: Annotated[bool, typer.Option("--all", help="Every point of the front, into a folder.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers, with its accuracy and costs beside the original.")] = False,
@@ -109,6 +60,55 @@ def export(
         emit({"exported": [each.to_json() for each in written]} if all_points else written[0].to_json())
         return
     say("\n".join(exported_text(each) for each in written))
+
+
+def finetune(
+    run: RunFolder,
+    pick: Annotated[list[str] | None, typer.Option(help=f"{_PICK} May be given several times; `knee` when not given.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="As many as the super-network was trained when not given.")] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Begin with new weights, not with those inherited.")] = False,
+    distil: Annotated[bool, typer.Option("--distil", help="Learn from the largest sub-net too, not from the labels alone.")] = False,
+    own: Own = None,
+    json: Json = False,
+) -> None:
+    """Train architectures of the front on their own; `export` then writes the weights that are best on the validation images.
+
+    An interrupted training goes on when started again.
+    """
+    need("torch", "safetensors", extra="train")
+    from hwnas.finetune import finetune as train
+    from hwnas.finish import pick as choose
+    from hwnas.run import Run
+    from hwnas.training import as_share
+
+    know(own)
+    opened = Run.open(run)
+    archs = {choose(opened, which): which for which in pick or ["knee"]}
+    found = []
+    for arch, which in archs.items():
+        with bar(f"training {which}") as update:
+            options: dict[str, Any] = {"epochs": epochs, "from_scratch": from_scratch, "distil": distil}
+            found.append(train(opened, arch, progress=as_share(update), **options))
+        if not json:
+            say(finetuned_text(which, found[-1]))
+    if json:
+        emit({"run": str(run), "trained": found})
+
+
+def finetuned_text(which: str, found: dict[str, Any]) -> str:
+    """What training made of a point, in a few lines for a terminal."""
+    how = f"{found['settings']['from']} weights" if found["settings"]["from"] == "inherited" else "scratch"
+    taught = ", taught by the largest sub-net" if found["settings"]["distilled"] else ""
+    lines = [f"{which} {found['architecture']}: {found['epochs']} epochs from {how}{taught}"]
+    for split in ("validation", "test"):
+        before, after = (f"{q['value']:.1%} ({q['low']:.1%} to {q['high']:.1%})" for q in (found["inherited"][split], found[split]))
+        lines.append(f"  {split:10} accuracy  inherited {before}   trained {after}")
+    lines.append(f"  weights: {found['weights']}")
+    if not found["deployed"]:
+        lines.append("  other weights of this point are better on the validation images: export takes those")
+    elif found["validation"]["value"] < found["inherited"]["validation"]["value"]:
+        lines.append("  worse than inherited on the validation images, and export takes them: train for longer, or remove the file")
+    return "\n".join(lines)
 
 
 def report(

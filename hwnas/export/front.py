@@ -14,7 +14,7 @@ from hwnas.export import metadata
 from hwnas.export.calibration import calibration_of
 from hwnas.export.integer import Int8, Int8Report, Integers
 from hwnas.export.subnet import ExportReport, export
-from hwnas.finish import PICKS, accuracy_of, pick
+from hwnas.finish import PICKS, accuracy_of, pick, weights_of
 from hwnas.run import Run
 from hwnas.supernet.checkpoint import write_atomically
 
@@ -47,7 +47,8 @@ def export_front(
     accuracy: SupernetAccuracy | None = None,
     progress: Progress | None = None,
 ) -> list[Exported]:
-    """Writes points of the front, all of them without `picks`, with the super-network and images that the run was searched with.
+    """Writes points of the front, all of them without `picks`, with the weights that were trained for a point alone, otherwise those it
+    inherited, and the images that the run was searched with.
 
     `out` is the file of a single pick, otherwise a folder; without it, `models` in the run folder. A point that was picked by several
     names is written once. What `int8` finds is kept with the run, for its report. Raises InputError for a wrong pick, images that do not
@@ -61,7 +62,7 @@ def export_front(
     written: list[Exported] = []
     for number, (arch, path) in enumerate(zip(chosen, paths, strict=True)):
         update(number / len(paths), f"{path.name}, {number + 1} of {len(paths)}")
-        model = export(scorer.supernet, arch, path, dataset=scorer.dataset, origin=metadata.origin_of(run, arch))
+        model = export(weights_of(run, arch, scorer), arch, path, dataset=scorer.dataset, origin=metadata.origin_of(run, arch))
         written.append(Exported(model, _write_program(path)))
     if int8 is None or images is None:
         return written

@@ -55,7 +55,8 @@ def verification_figure(verification: Verification, cost: Objective) -> Figure |
         {**band, "x": ends, "y": [v / 1.1 for v in ends], "name": "±10 %", "fill": "tonexty", "fillcolor": "@band"},
         {**band, "x": ends, "y": ends, "name": "exact", "line": {"width": 1, "color": "@ink"}},
         _pairs([p for p in pairs if p.role == "front"], cost, "front", "circle", "@front"),
-        _pairs([p for p in pairs if p.role != "front"], cost, "random", "diamond-open", "@random"),
+        _pairs([p for p in pairs if p.role == "former"], cost, "on the front before", "circle-open", "@front"),
+        _pairs([p for p in pairs if p.role not in ("front", "former")], cost, "random", "diamond-open", "@random"),
     ]
     title = f"{cost.label.lower()} ({cost.unit})" if cost.unit else cost.label.lower()
     frame = layout(f"Predicted {escape(title)}", f"Measured {escape(title)}")

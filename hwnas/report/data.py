@@ -39,7 +39,7 @@ def collect(run: Run, page: Path) -> ReportData:
     missing: dict[str, Missing] = {}
     verification = _verification(run.path, command, missing)
     files = sorted(run.path.glob("models/*.onnx"))
-    models, found = links(files, page), run.front()
+    models, found = links(files, page), _front(run, missing)
     front = _points(found, describer, verification, cost, exported(files, page))
     bend = found.knee_index() if front else 0
     knee = next((i for i, point in enumerate(front) if point.number == bend), 0)
@@ -64,6 +64,16 @@ def collect(run: Run, page: Path) -> ReportData:
         files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),
         models=models, missing=missing,
     )  # fmt: skip
+
+
+def _front(run: Run, missing: dict[str, Missing]) -> Front:
+    """The front, with P(on the front) unless what that needs is damaged."""
+    try:
+        return run.front(chances=True)
+    except InputError as error:
+        front = run.front()
+        missing["chances"] = Missing(f"How likely points are to be on the front is not known: {error}.")
+        return front
 
 
 def _verification(path: Path, command: str, missing: dict[str, Missing]) -> Verification | None:
@@ -101,7 +111,8 @@ def _points(
         if len(values) < len(front.names):
             continue
         known = measured.get(arch) or (late if late and late.origin == "measured" else None)
-        points.append(Point(arch, values, extras, known, describer.describe(arch), models.get(arch), i))
+        chance = None if front.chances is None else float(front.chances[i])
+        points.append(Point(arch, values, extras, known, describer.describe(arch), models.get(arch), i, chance))
     return sorted(points, key=lambda point: point.values[cost.name].value) if cost else points
 
 

@@ -86,11 +86,13 @@ class Point:
     description: Description = field(default_factory=Description)
     model: Link | None = None
     number: int = 0
+    #: P(on the front), see `hwnas.chances`.
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One re-measured architecture: what was predicted, what was measured; `role` is `front` or `random`."""
+    """One re-measured architecture: predicted and measured; `role` is `front`, `former` (of an earlier front) or `random`."""
 
     architecture: tuple[int, ...]
     role: str
@@ -115,6 +117,9 @@ class Verification:
     violated: Sequence[str]
     #: Time of the canaries against that in the profile, when both were measured.
     drift: Quantity | None = None
+    #: The scores of the search's own predictions, and the rounds of measuring, when the predictor was corrected in between.
+    searched: Mapping[str, float] = field(default_factory=dict)
+    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +186,11 @@ class ReportData:
         if self.gain is None or not any(f"test_{self.gain.name}" in p.extras for p in self.front):
             return None
         return Objective(f"test_{self.gain.name}", f"Test {self.gain.label.lower()}", self.gain.unit, self.gain.maximize, self.gain.factor)
+
+    @cached_property
+    def trained(self) -> Objective | None:
+        """The same for test accuracies of points that were trained on their own; None when no point of the front was."""
+        if self.gain is None or not any(f"finetuned_test_{self.gain.name}" in p.extras for p in self.front):
+            return None
+        label = f"Test {self.gain.label.lower()}, trained alone"
+        return Objective(f"finetuned_test_{self.gain.name}", label, self.gain.unit, self.gain.maximize, self.gain.factor)

@@ -168,7 +168,9 @@ def parallel_caption(data: ReportData) -> str:
 def table_note(data: ReportData) -> str:
     """What separates the accuracies of the table."""
     seen = "The search saw validation images only; test images were used after it ended. " if data.test else ""
-    return f"{seen}Under each number stands its 90 % interval. Points are numbered as hwnas export --pick counts them."
+    chanced = any(point.chance is not None for point in data.front)
+    chance = "“On the front” is the chance that no evaluated architecture beats the point, given all those intervals. " if chanced else ""
+    return f"{seen}Under each number stands its 90 % interval. {chance}Points are numbered as hwnas export --pick counts them."
 
 
 def course_caption(search: Course | None, baseline: Course | None, reference: str) -> str:

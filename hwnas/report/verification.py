@@ -10,7 +10,7 @@ from typing import Any
 
 from device_profiles.errors import InputError
 from device_profiles.quantity import Quantity
-from hwnas.report.formats import percent
+from hwnas.report.formats import percent, plural
 from hwnas.report.model import Pair, Verification
 
 #: The scores of verify.json, with how they are called; shares are shown in percent.
@@ -40,8 +40,10 @@ def read_verification(path: Path) -> Verification | None:
             pairs=[_pair(point) for point in data.get("points") or []],
             scores=_numbers(data),
             ceiling=_numbers(data.get("repeat_ceiling") or {}),
-            violated=_texts(data.get("violated")),
+            violated=_texts(data.get("violated")) + [f"{text}; it has left the front" for text in _texts(data.get("dropped"))],
             drift=None if data.get("drift") is None else Quantity.from_json(data["drift"]),
+            searched=_numbers(data.get("as_searched") or {}) if data.get("corrected") else {},
+            rounds=len(data.get("iterations") or [None]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is no verification: {error}") from error
@@ -77,6 +79,8 @@ def verdict(verification: Verification | None, points: int) -> tuple[str, str]:
     close = sum(abs(pair.error) <= 0.1 for pair in front)
     some = f"all {points}" if len(front) == points > 1 else f"{len(front)} of {points}"
     what = f": {some} front points re-measured on the device, {close} of {len(front)} within 10 % of the prediction" if front else ""
+    if verification.searched:
+        what += f"; the predictor was corrected in between, in {plural(verification.rounds, 'round')} of measuring"
     return ("pass", f"Verified{what}.") if verification.passed else ("fail", f"Verification failed{what}.")
 
 
@@ -85,6 +89,9 @@ def score_rows(verification: Verification) -> list[tuple[str, str, str]]:
     rows = [(title, percent(verification.scores.get(name)), percent(verification.ceiling.get(name))) for name, title in SHARES.items()]
     ranks = [(title, _rank(verification.scores.get(name)), _rank(verification.ceiling.get(name))) for name, title in RANKS.items()]
     order = rows[:-1] + ranks + rows[-1:]
+    for name in ("within_10", "mape", "front_regret"):
+        if name in verification.searched:
+            order.append((f"{SHARES[name]}, as the search predicted", percent(verification.searched[name]), "–"))
     if verification.drift is not None:
         order.append(("time of the canaries against the profile", f"{verification.drift.value:.3f}x", "1.000x"))
     return [row for row in order if row[1] != "–"]

@@ -92,13 +92,17 @@ MAX_PART_ROWS = 3000
 def table(data: ReportData, picks: Sequence[Pick]) -> tuple[list[Column], list[Row]]:
     """The columns and the rows of the front."""
     sources, rows = _sources(data), []
+    chanced = any(point.chance is not None for point in data.front)
     everywhere = sum(len(point.description.parts) for point in data.front) <= MAX_PART_ROWS
     for i, point in enumerate(data.front):
         cells = [source.cell(point) for source in sources]
         cells += [_count_cell(known_count(point, name)) for name in ("macs", "params")]
+        if chanced:
+            cells.append(_chance_cell(point.chance))
         names = [pick.name for pick in picks if pick.index == i]
         rows.append(Row(point, names, cells, point_facts(point, data), bars(point.description.parts) if names or everywhere else []))
-    return [*(source.column for source in sources), Column("MACs", "", "least"), Column("Parameters", "", "least")], rows
+    columns = [*(source.column for source in sources), Column("MACs", "", "least"), Column("Parameters", "", "least")]
+    return columns + ([Column("On the front", "chance", "least")] if chanced else []), rows
 
 
 def _sources(data: ReportData) -> list[_Source]:
@@ -114,6 +118,8 @@ def _sources(data: ReportData) -> list[_Source]:
             found.append(_Source(Column(objective.label, "measured" + unit, "minor"), objective, "measured"))
         if objective is data.gain and data.test is not None:
             found.append(_Source(Column(objective.label, "test" + unit), data.test, "extras"))
+        if objective is data.gain and data.trained is not None:
+            found.append(_Source(Column(objective.label, "test, trained alone" + unit, "minor"), data.trained, "extras"))
     return found
 
 
@@ -125,6 +131,10 @@ def known_count(point: Point, name: str) -> float | None:
 
 def _count_cell(value: float | None) -> Cell:
     return Cell("" if value is None else repr(value), formats.count(value), "", "least")
+
+
+def _chance_cell(chance: float | None) -> Cell:
+    return Cell("" if chance is None else repr(chance), formats.percent(chance, 0), "", "least")
 
 
 def seen(objective: Objective, point: Point) -> str:
