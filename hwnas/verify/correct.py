@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,14 +25,22 @@ from hwnas.spaces.base import SearchSpace
 from hwnas.verify.points import Architecture
 
 if TYPE_CHECKING:
+    from device_profiles.profile import NetworkMeasurement
     from predictors import NetworkPredictor
+
+#: What the runtime executes for networks, by name.
+Executed = Mapping[str, Network]
+
+#: Networks below which those measured later are never a fit of their own.
+_ALONE = 5
 
 
 class Correction:
     """Fits a predictor again together with networks that were measured later.
 
-    With the `profile` that `device` was fitted on, its operators keep their prices, and the residual head and the widths are fitted on the
-    networks of both. Without it the predictor is transferred, by those networks, from the device as it was to the device as it is.
+    With the `profile` that `device` was fitted on, its operators keep their prices, and the residual head and the widths are fitted again:
+    on the networks of both, or on the later ones alone where that predicts those better (a device that is not what it was when it was
+    profiled). Without it the predictor is transferred, by the later networks, from the device as it was to the device as it is.
     """
 
     def __init__(self, device: NetworkPredictor, profile: DeviceProfile | None) -> None:
@@ -50,16 +59,37 @@ class Correction:
         assert self.profile is not None
         return NetworkPredictor().fit(self.profile)
 
-    def fit(self, measured: DeviceProfile, without: frozenset[str] = frozenset()) -> NetworkPredictor:
-        """The predictor corrected by the networks of `measured`, as if those named in `without` had never been measured anywhere."""
-        later = {net.name for net in measured.networks()}
+    def fit(self, measured: DeviceProfile, executed: Executed, without: frozenset[str] = frozenset()) -> NetworkPredictor:
+        """The predictor corrected by the networks of `measured`, as if those named in `without` had never been measured anywhere.
+
+        `executed` holds what the runtime executes for each of them.
+        """
         if self.profile is None:
             return self._transferred(measured, without)
+        networks = measured.networks()
+        names, later = {net.name for net in networks}, [net for net in networks if net.name not in without]
+        before = [net for net in self.profile.networks() if net.name not in names | without]
+        if len(later) >= _ALONE and self._error([], later, executed) < self._error(before, later, executed):
+            return self._refit(later)
+        return self._refit([*before, *later])
+
+    def _error(self, before: Sequence[NetworkMeasurement], later: Sequence[NetworkMeasurement], executed: Executed) -> float:
+        """The mean log error on the later networks, each of five parts predicted from the other four and those before."""
+        from predictors.held_out import folds
+
+        errors: list[float] = []
+        for part in folds(len(later)):
+            out = set(part.tolist())
+            blind = self._refit([*before, *(net for index, net in enumerate(later) if index not in out)])
+            errors += [abs(math.log(blind.predict(executed[later[i].name]).latency_ms.value / later[i].latency_ms.value)) for i in out]
+        return sum(errors) / len(errors)
+
+    def _refit(self, networks: Sequence[NetworkMeasurement]) -> NetworkPredictor:
         from predictors.network_fit import floor_ms
         from predictors.refit import refit
 
-        before = [net for net in self.profile.networks() if net.name not in later | without]
-        return refit(self._fitted, [*before, *(net for net in measured.networks() if net.name not in without)], floor_ms(self.profile))
+        assert self.profile is not None
+        return refit(self._fitted, networks, floor_ms(self.profile))
 
     def _transferred(self, measured: DeviceProfile, without: frozenset[str]) -> NetworkPredictor:
         from predictors.device_transfer import transfer
@@ -74,14 +104,14 @@ class Correction:
         new.origin_["profile"]["canaries"] = old.origin_.get("profile", {}).get("canaries", {})
         return new
 
-    def left_out(self, measured: DeviceProfile, executed: Mapping[str, Network]) -> dict[str, Quantity]:
+    def left_out(self, measured: DeviceProfile, executed: Executed) -> dict[str, Quantity]:
         """The latency of every measured network by a predictor that never saw it: each of five parts by the other four."""
         from predictors.held_out import folds
 
         names, found = [net.name for net in measured.networks()], {}
         for part in folds(len(names)):
             out = [names[index] for index in part]
-            blind = self.fit(measured, frozenset(out))
+            blind = self.fit(measured, executed, frozenset(out))
             found.update({name: blind.predict(executed[name]).latency_ms for name in out})
         return found
 
@@ -90,14 +120,14 @@ class Correction:
 
         What is among the networks of `measured` is predicted as in `left_out`.
         """
-        device = self.fit(measured)
-        found = as_objective(device.latency_ms, space).evaluate(np.array(archs, dtype=np.int64))
-        values = np.stack([found.values, found.lows, found.highs], axis=1)
         names = [arch_name(space, arch) for arch in archs]
         known = {net.name for net in measured.networks()}
-        with device.lowering() as ask:
+        with self.device.lowering() as ask:
             executed = {n: ask(space.network(space.canonical(a)[0])) for n, a in zip(names, archs, strict=True) if n in known}
-        blind = self.left_out(replace(measured, lines=[ln for ln in measured.lines if ln.get("name") in (None, *executed)]), executed)
+        mine = replace(measured, lines=[line for line in measured.lines if line["type"] != "network" or line.get("name") in executed])
+        device, blind = self.fit(mine, executed), self.left_out(mine, executed)
+        found = as_objective(device.latency_ms, space).evaluate(np.array(archs, dtype=np.int64))
+        values = np.stack([found.values, found.lows, found.highs], axis=1)
         for index, name in enumerate(names):
             if name in blind:
                 values[index] = blind[name].value, blind[name].low, blind[name].high

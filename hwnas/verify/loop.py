@@ -152,7 +152,10 @@ class _Verification:
     def _again(self, verdict: dict[str, Any], last: bool) -> tuple[dict[str, Any], dict[str, Any] | None, str | None]:
         """One correction, and the front that follows from it; returns the verdict, its record, and why to stop there or None."""
         kept = self.believed, self.corrected
-        better = self._correct()
+        try:
+            better = self._correct()
+        except DeviceError as error:
+            return verdict, None, f"the device failed while the predictor was corrected: {error}"
         if not self.believed.allowed.any():
             self.believed, self.corrected = kept
             return verdict, None, "no evaluated architecture meets the constraints by the corrected predictions: search again"

@@ -25,18 +25,42 @@ def halves(profile: DeviceProfile, factor: float) -> DeviceProfile:
 
 
 @pytest.mark.parametrize("with_profile", [True, False])
-def test_the_prediction_of_a_network_does_not_depend_on_its_measurement(walk: Any, with_profile: bool) -> None:
-    device = predictors.load(walk.device)
-    profile = DeviceProfile.read(walk.profile)
+def test_what_is_left_out_does_not_count_at_all(walk: Any, with_profile: bool) -> None:
+    device, profile = predictors.load(walk.device), DeviceProfile.read(walk.profile)
     correction = Correction(device, profile if with_profile else None)
     measured = halves(profile, 1.2)
     names = [net.name for net in measured.networks()]
     executed = _executed(device, walk, names)
+    out = frozenset(names[:2])
+    absurd = [{**line, "latency_ms": {**line["latency_ms"], "value": 9.0, "low": 8.0, "high": 10.0}} for line in measured.lines[:2]]
+    other = replace(measured, lines=[*absurd, *measured.lines[2:]])
+    first, second = (correction.fit(profile, executed, out).predict(executed[names[0]]).latency_ms for profile in (measured, other))
+    assert first == second
+    assert correction.fit(other, executed).predict(executed[names[0]]).latency_ms != first
+
+
+def test_every_network_is_predicted_without_itself(walk: Any) -> None:
+    device, profile = predictors.load(walk.device), DeviceProfile.read(walk.profile)
+    correction, measured = Correction(device, profile), halves(profile, 1.2)
+    names = [net.name for net in measured.networks()]
+    executed = _executed(device, walk, names)
     honest = correction.left_out(measured, executed)
     assert set(honest) == set(names)
-    absurd = [{**line, "latency_ms": {**line["latency_ms"], "value": 9.0, "low": 8.0, "high": 10.0}} for line in measured.lines[:1]]
-    other = correction.left_out(replace(measured, lines=[*absurd, *measured.lines[1:]]), executed)
-    assert other[names[0]] == honest[names[0]]
+    for i, name in enumerate(names):
+        lines = [*measured.lines]
+        lines[i] = {**lines[i], "latency_ms": {**lines[i]["latency_ms"], "value": 9.0, "low": 8.0, "high": 10.0}}
+        assert correction.left_out(replace(measured, lines=lines), executed)[name] == honest[name]
+
+
+def test_a_device_that_is_not_what_it_was_is_learned_from_the_later_networks_alone(walk: Any) -> None:
+    device, profile = predictors.load(walk.device), DeviceProfile.read(walk.profile)
+    correction = Correction(device, profile)
+    for factor, alone in ((1.0, False), (2.0, True)):
+        measured = halves(profile, factor)
+        executed = _executed(device, walk, [net.name for net in measured.networks()])
+        count = correction.fit(measured, executed).origin_["profile"]["networks"]
+        assert (count == len(measured.networks())) == alone or factor == 1.0
+        assert count in (len(measured.networks()), len(profile.networks()))
 
 
 def _executed(device: Any, walk: Any, names: list[str]) -> dict[str, Any]:
@@ -51,10 +75,12 @@ def _executed(device: Any, walk: Any, names: list[str]) -> dict[str, Any]:
 
 def test_a_later_measurement_takes_the_place_of_the_profiles_own(walk: Any) -> None:
     profile = DeviceProfile.read(walk.profile)
-    correction = Correction(predictors.load(walk.device), profile)
-    corrected = correction.fit(halves(profile, 1.5))
+    device = predictors.load(walk.device)
+    measured = halves(profile, 1.5)
+    some = replace(measured, lines=measured.lines[:2])  # too few to count alone
+    corrected = Correction(device, profile).fit(some, _executed(device, walk, [net.name for net in some.networks()]))
     assert corrected.origin_["profile"]["networks"] == len(profile.networks())
-    assert corrected.doubt_.network > correction.device.doubt_.network  # half of the networks contradict the other half
+    assert corrected.doubt_.network > device.doubt_.network
 
 
 def test_the_profile_is_found_by_its_hash_or_refused(walk: Any, tmp_path: Path) -> None:
