@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.quantity import Quantity
-from hwnas.front import Front, Mask
-from hwnas.objectives import Constraint, Floats
+from hwnas.front import Front, Mask, non_dominated
+from hwnas.objectives import Constraint, Floats, minimised
 
 if TYPE_CHECKING:
     from hwnas.run import Run
@@ -31,7 +31,8 @@ SEARCHED = "searched_"
 class Believed:
     """The architectures with status ok, `(n, n_choices)`, and `estimates` `(n, m, 3)`: value, low, high of every objective.
 
-    `allowed` `(n,)`: no correction and no measurement says that a constraint is violated.
+    `allowed` `(n,)`: no correction and no measurement says that a constraint is violated, or that another one is better for sure;
+    `revised`: the objectives whose predictions were corrected.
     """
 
     architectures: npt.NDArray[np.int64]
@@ -40,6 +41,7 @@ class Believed:
     estimates: Floats
     extras: Extras
     allowed: Mask
+    revised: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Believed:
@@ -76,7 +78,7 @@ class Believed:
                 extras.setdefault(key, {}).setdefault(SEARCHED + name, Quantity(value, low, high, "predicted"))
         estimates = self.estimates.copy()
         estimates[:, column] = values
-        return replace(self, estimates=estimates, extras=extras).checked()
+        return replace(self, estimates=estimates, extras=extras, revised=tuple({*self.revised, name})).checked()
 
     def learned(self, name: str, measured: Mapping[tuple[int, ...], Quantity]) -> Believed:
         """With measurements of one objective, by architecture, among the extras."""
@@ -94,7 +96,23 @@ class Believed:
                 measured = self.measured(constraint.name)
                 known = np.where(np.isnan(measured[:, 0]), self.estimates[:, self.names.index(constraint.name), 0], measured[:, nearest])
                 allowed &= constraint.violation(known) == 0
+        for name in self.revised:
+            allowed &= ~self._beaten(name, allowed)
         return replace(self, allowed=allowed)
+
+    def _beaten(self, name: str, by: Mask) -> Mask:
+        """Which of those measured cost more than another, one of `by`, that is nowhere worse, by all of both intervals; `(n,)`."""
+        measured, column = self.measured(name), self.names.index(name)
+        directions = [str(record["direction"]) for record in self.records]
+        good, bad = (1, 2) if directions[column] == "min" else (2, 1)
+        best, worst = self.estimates[:, :, 0].copy(), self.estimates[:, :, 0].copy()
+        best[:, column], worst[:, column] = measured[:, good], measured[:, bad]
+        best, worst = minimised(best, directions), minimised(worst, directions)
+        beaten = np.zeros(len(best), dtype=bool)
+        worst[~by] = np.nan
+        for row in worst[non_dominated(worst)]:  # rows that were not measured are NaN, and compare as neither
+            beaten |= (row <= best).all(axis=1) & (row < best).any(axis=1)
+        return beaten
 
     def measured(self, name: str) -> Floats:
         """What was measured of one objective: `(n, 3)`, NaN where nothing was."""

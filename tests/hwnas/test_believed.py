@@ -87,3 +87,12 @@ def test_a_run_without_a_usable_point_has_an_empty_front(tmp_path: Path) -> None
     empty = Run.create(tmp_path / "empty", {"seed": 1, "hypervolume_reference": {"latency_ms": 1.0}}, objectives)
     assert len(empty.front(chances=True)) == 0
     assert empty.chances() == {}
+
+
+def test_with_corrections_what_was_measured_to_be_beaten_leaves_the_front(run: Run) -> None:
+    run.add_extras([((2,), "latency_ms", Quantity(2.0, 1.9, 2.1, "measured")), ((1,), "latency_ms", Quantity(2.3, 2.2, 2.4, "measured"))])
+    assert on(run) == [(1,), (2,), (3,)]  # as predicted: the search's own front stays what it was
+    correct(run, {(1,): 1.2, (2,): 2.4, (3,): 3.3, (4,): 3.0})
+    assert on(run) == [(2,), (3,)]
+    run.add_extra((1,), "latency_ms", Quantity(2.3, 2.05, 2.4, "measured"))  # perhaps it is not
+    assert on(run) == [(1,), (2,), (3,)]
