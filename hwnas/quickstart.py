@@ -57,6 +57,7 @@ def walk(out: Path, *, seed: int = 0, say: Say, bar: Bar) -> dict[str, Any]:
     run = _search(out, scorer, device, seed, ledger, say, bar)
     with ledger.phase("verify"), bar("measuring the front again") as update:
         verdict = _verdict(run) or verify(run, device, budget_s=VERIFY_BUDGET_S, progress=update)
+        score_front(run, scorer)  # a correction may have brought new points onto the front
     say(f"5. measured again: {verdict['within_10']:.0%} of the front is within 10 % of its prediction, verdict {verdict['verdict']}")
     with ledger.phase("export"):
         exported = _export(run, scorer)

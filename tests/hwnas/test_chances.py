@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
@@ -128,3 +129,19 @@ def test_the_ranking_error_of_an_audit_makes_an_accuracy_less_sure(run: Run) -> 
     useless = chances(Spread.of(believed, {"accuracy": RankingError(0.0, 0.0)}), rng)
     assert useless[0] > 0.99
     assert useless[1:].max() < 0.01
+
+
+def test_a_run_finds_the_audit_of_its_own_weights(run: Run, tmp_path: Path) -> None:
+    before = run.chances()
+    x = np.linspace(0.5, 0.8, 8)
+    rows = [{"inherited": {"value": float(v)}, "alone": [float(v) + (0.2 if i % 2 else -0.2)]} for i, v in enumerate(x)]
+    (tmp_path / "supernet").mkdir()
+    (tmp_path / "supernet" / "audit.json").write_text(json.dumps({"architectures": rows, "noise": None, "checkpoint_sha256": "ab"}))
+    with Writer(run.database) as writer:
+        writer.set_spec(supernet={"path": "../supernet", "sha256": "cd"})
+    assert run.chances() == before  # the audit is about other weights
+    with Writer(run.database) as writer:
+        writer.set_spec(supernet={"path": "../supernet", "sha256": "ab"})
+    after = run.chances()
+    assert after[(2,)] < before[(2,)]
+    assert after[(1,)] > 0.99  # the fastest is on the front whatever its accuracy

@@ -186,3 +186,15 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = "plotly", "jinja2", "pandas", "torch", "numpy"
     code = f"import sys, hwnas.report; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_the_chance_of_every_point_and_what_corrections_changed_are_on_the_page(data: ReportData) -> None:
+    assert all(point.chance is not None for point in data.front)
+    searched = {"within_10": 0.421, "mape": 0.137}
+    assert data.verification is not None
+    corrected = replace(data, verification=replace(data.verification, searched=searched, rounds=3))
+    for shown, expected in ((data, False), (corrected, True)):
+        words = " ".join(page_of(shown)[1].text.split())
+        assert "is the chance that no evaluated architecture beats the point" in words
+        assert ("within 10 %, as the search predicted42.1 %" in words) == expected  # the cells of a table
+        assert ("the predictor was corrected in between, in 3 rounds of measuring" in words) == expected
