@@ -36,7 +36,7 @@ ITERATIONS = 4
 #: The predictor is corrected, even where the verdict is positive, when the front misses more than this share of the hypervolume.
 REGRET = 0.01
 #: The share of what is left of a budget that one round may spend, as long as another may follow.
-_SHARE = 0.7
+_SHARE = 0.8
 #: Seconds with which measuring is worth beginning.
 _LEAST_S = 1.0
 

@@ -18,7 +18,7 @@ from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
 from device_profiles.quantity import Quantity
 from device_profiles.runtimes.process import RuntimeProcess
-from hwnas.profiling import whole_network
+from hwnas.profiling import arch_name, whole_network
 from hwnas.shipping import arch_models
 from hwnas.spaces.base import SearchSpace
 from hwnas.verify.files import FILE, further, set_aside
@@ -55,12 +55,15 @@ class Here:
 
     def measure(self, space: SearchSpace, archs: Sequence[Architecture], budget_s: float | None) -> None:
         """See `Place.measure`."""
-        here = self.device.origin_["runtime"]
+        here, path = self.device.origin_["runtime"], self.folder / FILE
+        # A campaign that finds nothing to do would end, and with it what is left of an interrupted one.
+        done = {line["key"] for line in self.profile().lines} if path.exists() and path.stat().st_size else set()
+        if all(f"network/{arch_name(space, arch)}" in done for arch in archs):
+            return
         with RuntimeProcess(here["name"], here["threads"]) as runtime:
             _check_same(self.device, device_fingerprint(), runtime.fingerprint())
             plan = Plan((), tuple(whole_network(space, arch, runtime) for arch in archs))
             known = {key: [quantity.value] for key, quantity in canaries(self.device).items()}
-            path = self.folder / FILE
             Campaign(plan, path, runtime, settings=self.settings, budget_s=budget_s, progress=self.progress, known=known).run()
 
     def profile(self) -> DeviceProfile:

@@ -93,3 +93,21 @@ def test_a_board_that_is_another_device_leaves_its_measurements_aside(run: Run, 
         verify(run, device, host="board", ssh_config=server.config, budget_s=3.0)
     assert not (run.path / "verify.jsonl").exists()
     assert (run.path / "verify.0.jsonl").exists()
+
+
+def test_what_is_measured_already_is_not_measured_again_and_costs_an_interrupted_round_nothing(run: Run) -> None:
+    here, archs = Here(run.path, device_of(run), QUICK), [row.architecture for row in run.rows()[:3]]
+    here.measure(_space(run), archs[:2], None)
+    before = (run.path / "verify.jsonl").read_bytes()
+
+    def stop(share: float, message: str) -> None:
+        if "0 of 1" in message and share > 0.3:
+            raise KeyboardInterrupt
+
+    stopped = Here(run.path, here.device, Protocol(min_rounds=30, max_rounds=30, prelude_rounds=3), stop)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.measure(_space(run), archs[2:], None)
+    journal = (run.path / "verify.jsonl.journal").read_bytes()
+    here.measure(_space(run), archs[:2], None)
+    assert (run.path / "verify.jsonl").read_bytes() == before
+    assert (run.path / "verify.jsonl.journal").read_bytes() == journal
