@@ -39,6 +39,7 @@ def export(
     need("torch", "onnxscript", extra="train")
     from functools import partial
 
+    from device_profiles.durations import seconds
     from device_profiles.errors import InputError
     from hwnas.cli.exported import exported_text, still_going
     from hwnas.export import Int8, export_front
