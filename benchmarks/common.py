@@ -33,6 +33,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"n": len(values), "min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
+def peak_rss_mb() -> float:
+    """The largest resident size that this process has had, in megabytes of 2 ** 20 bytes.
+
+    Not getrusage: its peak is inherited from the process that started this one.
+    """
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) / 1024
+
+
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Rows of equal keys as text, numbers with four digits."""
     head = list(rows[0])

@@ -12,12 +12,11 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from common import interleaved, save, spread, table
+from common import interleaved, peak_rss_mb, save, spread, table
 
 from hwnas import spaces
 from hwnas.supernet.alone import Alone
@@ -62,9 +61,7 @@ def child(options: Any) -> None:
         run = step(options.child, options.which, options)
         for _ in range(3):
             run()
-    # Not getrusage: its peak is inherited from the process that started this one.
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(int(peak.split()[1]) / 1024)
+    print(peak_rss_mb())
 
 
 def main() -> None:

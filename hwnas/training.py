@@ -24,7 +24,11 @@ def as_share(update: Callable[[float, str], None]) -> Callable[[int, int, Mappin
 
     def progress(step: int, total: int, numbers: Mapping[str, float]) -> None:
         """Says where the training is."""
-        update(step / total, f"epoch {numbers['epoch']:.0f}, loss {numbers['loss']:.3f}, train accuracy {numbers['train_accuracy']:.1%}")
+        update(
+            step / total,
+            f"epoch {numbers['epoch']:.0f}, loss {numbers['loss']:.3f}, train accuracy {numbers['train_accuracy']:.1%}"
+            f", {numbers['images_per_s']:.0f} images/s",
+        )
 
     return progress
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     space: Annotated[str, typer.Option(help="A search space; see `hwnas spaces`.")],
-    data: Annotated[str, typer.Option(help="`digits`, an .npz file with arrays `images` and `labels`, or a folder of images.")],
+    data: Annotated[str, typer.Option(help="`digits`, an .npz file with arrays `images` and `labels`, a folder of images, or `datasets:NAME`.")],
     out: Annotated[Path, typer.Option(help="The folder for checkpoints and the log.")] = Path("runs/supernet"),
     strategy: Annotated[str, typer.Option(help="How the shared weights are trained.")] = "sandwich",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,
@@ -33,6 +33,7 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the checkpoint in --out.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard beside the log.")] = False,
     json: Json = False,
 ) -> None:
     """Train the weight-sharing super-network of a space on images."""
@@ -53,7 +54,7 @@ def train(
     with joined(), bar(f"training {chosen.name} on {dataset.name}") as update:
         supernet = hwnas.train(
             chosen, dataset, strategy=chosen_strategy, out=out, resume=resume, progress=as_share(update), device=device,
-            **{"seed": seed, **recipe},
+            tensorboard=tensorboard, **{"seed": seed, **recipe},
         )  # fmt: skip
         if here()[0] > 0:
             return  # the first process reports

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.errors import InputError, unknown
-from hwnas.data.files import MAX_BYTES, MAX_RESOLUTION, Found, Images, Labels
+from hwnas.data.files import MAX_BYTES, MAX_RESOLUTION, PREFIX, Found, Images, Labels
 from hwnas.data.resizing import resize
 
 __all__ = ["BUILT_IN", "Dataset", "Images", "Labels", "Split", "load", "resize"]
@@ -94,12 +94,13 @@ class Dataset:
 
 
 def load(spec: str | os.PathLike[str], *, resolution: int | None = None, seed: int = 0) -> Dataset:
-    """The data set `spec`: a built-in name (`digits`), an `.npz` file, or a folder of images.
+    """The data set `spec`: a built-in name (`digits`), an `.npz` file, a folder of images, or `datasets:NAME`.
 
     A file holds `images`, `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)`, uint8 or float (0..1 or 0..255), `labels`, `(n,)` whole numbers
     from 0, and may hold `classes`, their names; in place of `images` it may hold `jpeg`, the bytes of picture files one after the other,
     and `offsets` `(n + 1,)`. A folder holds a folder of pictures per class; or `train` and `test` with such folders; or the binary files of
-    CIFAR-10 or CIFAR-100; or two `.npz` files with train and test in their names.
+    CIFAR-10 or CIFAR-100; or two `.npz` files with train and test in their names. `datasets:NAME` or `datasets:NAME:CONFIG` is a set of pictures
+    that the library datasets loads, by its name on the hub or from a folder.
     Images are resized to `resolution` (None: as they are; pictures that are not square lose their longer ends) and split 60 / 20 / 20
     within each class; where test images are given apart, the rest is split 80 / 20. The split depends on the data and the seed alone.
     Raises InputError when the data cannot be used.
@@ -117,23 +118,38 @@ def load(spec: str | os.PathLike[str], *, resolution: int | None = None, seed: i
     if side != images.shape[2]:
         images = resize(images, side)
     train, validation, test = (Split(images[rows], found.labels[rows]) for rows in _split(found.labels, seed, found.test))
-    name = text if text in BUILT_IN else Path(os.path.abspath(text)).stem
-    return Dataset(name, train, validation, test, found.names, text if text in BUILT_IN else os.path.abspath(text), seed)
+    name, lasting = _lasting(text)
+    return Dataset(name, train, validation, test, found.names, lasting, seed)
+
+
+def _lasting(text: str) -> tuple[str, str]:
+    """A short name, and the text as it can be used from any folder."""
+    if text in BUILT_IN:
+        return text, text
+    if not text.startswith(PREFIX):
+        path = os.path.abspath(text)
+        return Path(path).stem, path
+    name, colon, config = text.removeprefix(PREFIX).partition(":")
+    name = os.path.abspath(name) if os.path.isdir(name) else name
+    return Path(name).name, f"{PREFIX}{name}{colon}{config}"
 
 
 def _find(text: str, resolution: int | None) -> Found:
     from hwnas.data.arrays import read_npz
     from hwnas.data.folders import read_folder
+    from hwnas.data.hub import read_hub
 
     if text in BUILT_IN:
         return _digits()
+    if text.startswith(PREFIX):
+        return read_hub(text, resolution)
     if os.path.isdir(text):
         return read_folder(Path(text), resolution)
     if text.endswith(".npz") or os.path.exists(text):
         return read_npz(Path(text), resolution)
     if os.sep in text:
         raise InputError(f"no such data file: {text}")
-    raise unknown("data set", text, [*BUILT_IN, "a path ending in .npz", "a folder of images"])
+    raise unknown("data set", text, [*BUILT_IN, "a path ending in .npz", "a folder of images", f"{PREFIX}NAME"])
 
 
 def _split(labels: Labels, seed: int, test: int = 0) -> tuple[npt.NDArray[np.int64], ...]:

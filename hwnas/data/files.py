@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ MAX_RESOLUTION = 1024
 MAX_BYTES = 4 * 1024**3
 #: More channels than this are read as a mistaken layout.
 MAX_CHANNELS = 4
+#: What the name of a set of the library datasets begins with.
+PREFIX = "datasets:"
 
 
 class Found(NamedTuple):
@@ -38,7 +41,7 @@ def first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def with_test(train: Found, test: Found, path: Path) -> Found:
+def with_test(train: Found, test: Found, path: Path | str) -> Found:
     """Images to train on and test images as one. Raises InputError when they differ in shape or classes."""
     if train.images.shape[1:] != test.images.shape[1:]:
         raise InputError(f"{path}: training images are {train.images.shape[1:]}, test images {test.images.shape[1:]}: they must be alike")
@@ -48,8 +51,8 @@ def with_test(train: Found, test: Found, path: Path) -> Found:
     return Found(images, labels, train.names, len(test.labels))
 
 
-def checked_labels(raw: npt.NDArray[np.generic], path: Path) -> Labels:
-    """Class numbers `(n,)` in which every class from 0 to the last one has enough images."""
+def checked_labels(raw: npt.NDArray[np.generic], path: Path | str, names: Sequence[str] = ()) -> Labels:
+    """Class numbers `(n,)` in which every class from 0 to the last one, that of the last of the `names` if given, has enough images."""
     if raw.ndim != 1 or raw.size == 0:
         raise InputError(f"{path}: labels must be a list of class numbers, one for each image, got an array of {raw.shape}")
     if raw.dtype.kind == "f" and np.isfinite(raw).all() and np.array_equal(raw, np.rint(raw)):
@@ -59,15 +62,18 @@ def checked_labels(raw: npt.NDArray[np.generic], path: Path) -> Labels:
     low, high = int(raw.min()), int(raw.max())
     if low < 0:
         raise InputError(f"{path}: labels must not be negative, got {low}")
+    if names and high >= len(names):
+        raise InputError(f"{path}: label {high} is beyond the {len(names)} classes")
     if high >= raw.size:
         raise InputError(f"{path}: label {high} needs classes 0 to {high}, but there are only {raw.size} images")
     labels = raw.astype(np.int64)
-    counts = np.bincount(labels)
+    counts = np.bincount(labels, minlength=len(names))
     if len(counts) < 2:
         raise InputError(f"{path}: all images are of class 0: there is nothing to tell apart")
     rarest = int(counts.argmin())
     if counts[rarest] < MIN_IMAGES_PER_CLASS:
         raise InputError(
-            f"{path}: class {rarest} has {counts[rarest]} images: a split needs at least {MIN_IMAGES_PER_CLASS} of each class 0 to {high}"
+            f"{path}: class {f'{rarest} ({names[rarest]})' if names else rarest} has {counts[rarest]} images: "
+            f"a split needs at least {MIN_IMAGES_PER_CLASS} of each class 0 to {len(counts) - 1}"
         )
     return labels

@@ -45,7 +45,9 @@ class MobileNetSpace(SearchSpace):
     `stageS.blockB.expansion` of every block. What has one legal value only is no choice.
 
     `resolutions` are the sides of the images that a network may work on, the largest of them that of the data. `mix` puts a convolution
-    of that many channels behind the global pooling (MobileNetV3); `activation` is that of stem and head.
+    of that many channels behind the global pooling (MobileNetV3); `activation` is that of stem and head. With
+    `kernel_transforms` the super-network learns how smaller kernels are made of larger ones (Once-for-All, section 3.3); networks stay the
+    same.
     """
 
     kind = "mobilenet"
@@ -62,6 +64,7 @@ class MobileNetSpace(SearchSpace):
         mix: int = 0,
         activation: str = "Relu",
         resolutions: Sequence[int] = (),
+        kernel_transforms: bool = False,
         name: str = kind,
     ) -> None:
         if classes < 2 or channels < 1 or stem < 1 or head < 1 or mix < 0:
@@ -75,6 +78,7 @@ class MobileNetSpace(SearchSpace):
             raise InputError(f"resolutions must rise to that of the images, {resolution}, got {', '.join(map(str, sides))}")
         self.stages, self.classes, self.stem, self.head = tuple(stages), classes, stem, head
         self.mix, self.activation, self.resolutions, self.name = mix, activation, sides, name
+        self.kernel_transforms = kernel_transforms
         self.input_shape = (channels, resolution, resolution)
         self._fixed: dict[str, Value] = {}
         self._column: dict[str, int] = {}
@@ -174,7 +178,7 @@ class MobileNetSpace(SearchSpace):
             "kind": self.kind, "name": self.name, "stages": [asdict(stage) for stage in self.stages], "classes": self.classes,
             "channels": self.input_shape[0], "resolution": self.input_shape[1], "stem": self.stem, "head": self.head,
             "mix": self.mix, "activation": self.activation, "resolutions": list(self.resolutions),
-        }  # fmt: skip
+        } | ({"kernel_transforms": True} if self.kernel_transforms else {})  # fmt: skip
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> MobileNetSpace:
@@ -183,6 +187,7 @@ class MobileNetSpace(SearchSpace):
             [Stage.from_json(stage) for stage in spec["stages"]], int(spec["classes"]), int(spec["channels"]), int(spec["resolution"]),
             int(spec["stem"]), int(spec["head"]), mix=int(spec.get("mix", 0)), activation=str(spec.get("activation", "Relu")),
             resolutions=tuple(map(int, spec.get("resolutions", ()))), name=str(spec.get("name", cls.kind)),
+            kernel_transforms=bool(spec.get("kernel_transforms", False)),
         )  # fmt: skip
 
 

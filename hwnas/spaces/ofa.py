@@ -19,14 +19,19 @@ NAME, UNITS, DEPTH = "ofa-mobilenetv3", 5, 4
 _DEPTHS, _KERNELS, _EXPANSIONS = (2, 3, 4), (3, 5, 7), (3, 4, 6)
 
 
-def ofa_mobilenetv3(classes: int, channels: int, resolution: int, resolutions: Sequence[int] = ()) -> MobileNetSpace:
-    """The space: about 2.18e19 architectures for every resolution; with none given there is only that of the images."""
+def ofa_mobilenetv3(
+    classes: int, channels: int, resolution: int, resolutions: Sequence[int] = (), *, kernel_transforms: bool = False
+) -> MobileNetSpace:
+    """The space: about 2.18e19 architectures for every resolution; with none given there is only that of the images.
+
+    The published super-network has `kernel_transforms`.
+    """
     units = ((24, 2, False, "Relu"), (40, 2, True, "Relu"), (80, 2, False, "HardSwish"), (112, 1, True, "HardSwish"))
     stages = [Stage((16,), (1,), (3,), (1,), 1)]
     for width, stride, squeeze, activation in (*units, (160, 2, True, "HardSwish")):
         stages.append(Stage((width,), _DEPTHS, _KERNELS, _EXPANSIONS, stride, squeeze, activation))
     sizes = {"stem": 16, "head": 960, "mix": 1280}
-    return MobileNetSpace(stages, classes, channels, resolution, **sizes, activation="HardSwish", resolutions=resolutions, name=NAME)
+    return MobileNetSpace(stages, classes, channels, resolution, **sizes, activation="HardSwish", resolutions=resolutions, name=NAME, kernel_transforms=kernel_transforms)
 
 
 def from_published(space: MobileNetSpace, published: Mapping[str, Any]) -> Archs:

@@ -16,6 +16,7 @@ from device_profiles.errors import InputError
 from hwnas.data import Dataset
 from hwnas.spaces.base import Archs, SearchSpace
 from hwnas.supernet.resize import resized
+from hwnas.supernet.sorting import Order
 
 Architecture = tuple[int, ...]
 
@@ -82,6 +83,13 @@ class Supernet(nn.Module):
             f"the super-network of {self.space.name} cannot run a sub-net per image: its layers have no masks; "
             "choose another strategy, such as sandwich"
         )
+
+    def channel_order(self, dimension: str) -> Order:
+        """The channels of a dimension, `expansion` or `width`, by falling importance, such that the largest network stays what it is.
+
+        A super-network whose channels are elastic overrides this; raises InputError otherwise.
+        """
+        raise InputError(f"the channels of the super-network of {self.space.name} cannot be sorted: train it without sorting")
 
     @property
     def active(self) -> Architecture:

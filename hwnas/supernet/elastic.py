@@ -1,10 +1,13 @@
 """Layers of which a part can be used: the first channels, the centre of the kernel.
 
-Slicing channels follows Slimmable Neural Networks (Yu et al., ICLR 2019), the kernel's centre Once-for-All (Cai et al., ICLR 2020,
-section 3.2). Weights are left uninitialised: see `hwnas.supernet.initialise`.
+Slicing channels follows Slimmable Neural Networks (Yu et al., ICLR 2019), the kernel's centre and its transformation Once-for-All (Cai et
+al., ICLR 2020, sections 3.2 and 3.3). Weights are left uninitialised: see `hwnas.supernet.initialise`.
 """
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +22,9 @@ class ElasticConv2d(nn.Module):
 
     `weight` is `(c_out, c_in, height, width)`, for a depthwise convolution `(c_out, 1, height, width)`; zeros pad every side so that height
     and width stay but for the stride. There is a bias when `bias`. Kernels are odd: one number, or height and width.
+
+    With `kernels`, the square ones that can be selected, a smaller kernel is the centre of the next larger one times a learned matrix
+    `(size ** 2, size ** 2)` of this layer, the same for all channels, which begins as the identity.
     """
 
     def __init__(
@@ -31,13 +37,18 @@ class ElasticConv2d(nn.Module):
         depthwise: bool = False,
         dilation: int = 1,
         bias: bool = False,
+        kernels: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        if any(side % 2 == 0 for side in _pair(kernel)):
-            raise InputError(f"an elastic convolution needs an odd kernel, got {kernel}")
+        if any(side % 2 == 0 for side in (*_pair(kernel), *kernels)):
+            raise InputError(f"an elastic convolution needs an odd kernel, got {kernel} {kernels or ''}".rstrip())
+        if kernels and max(kernels) != kernel:
+            raise InputError(f"the largest of the kernels must be that of the weights, {kernel}, got {', '.join(map(str, kernels))}")
         self.stride, self.depthwise, self.dilation = stride, depthwise, dilation
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, *_pair(kernel)))
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
+        self.steps = tuple(itertools.pairwise(sorted(set(kernels), reverse=True)))
+        self.transforms = nn.ParameterDict({_matrix(*step): nn.Parameter(torch.empty(step[1] ** 2, step[1] ** 2)) for step in self.steps})
         self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
         self.columns: tuple[tuple[int, int], ...] = ()
 
@@ -50,14 +61,17 @@ class ElasticConv2d(nn.Module):
         return f"{tuple(self.weight.shape)}, using c_in={self.c_in}, c_out={self.c_out}, kernel={self.kernel}, stride={self.stride}"
 
     def selected(self) -> torch.Tensor:
-        """The weights in use, `(c_out, c_in or 1, height, width)`: a view, unless they are put together from several runs of columns."""
-        inner = tuple(
-            slice((whole - part) // 2, (whole + part) // 2) for whole, part in zip(self.weight.shape[2:], _pair(self.kernel), strict=True)
-        )
+        """The weights in use, `(c_out, c_in or 1, height, width)`: a view, unless they are put together or transformed."""
+        rows, (height, width) = self.weight[: self.c_out], _pair(self.kernel)
         if self.columns:
-            runs = [self.weight[: self.c_out, first : first + number, *inner] for first, number in self.columns]
-            return torch.cat(runs, 1)
-        return self.weight[: self.c_out, : 1 if self.depthwise else self.c_in, *inner]
+            weight = torch.cat([rows[:, first : first + number] for first, number in self.columns], 1)
+        else:
+            weight = rows[:, : 1 if self.depthwise else self.c_in]
+        for large, small in self.steps:
+            if large <= height:
+                break
+            weight = (_centre(weight, small, small).flatten(2) @ self.transforms[_matrix(large, small)].T).unflatten(2, (small, small))
+        return _centre(weight, height, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bias = None if self.bias is None else self.bias[: self.c_out]
@@ -79,6 +93,16 @@ class ElasticConv2d(nn.Module):
 
 def _pair(kernel: int | tuple[int, int]) -> tuple[int, int]:
     return kernel if isinstance(kernel, tuple) else (kernel, kernel)
+
+
+def _matrix(large: int, small: int) -> str:
+    return f"{large}to{small}"
+
+
+def _centre(weight: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The middle of kernels `(c_out, c_in, ...)`."""
+    top, left = (weight.shape[2] - height) // 2, (weight.shape[3] - width) // 2
+    return weight[:, :, top : top + height, left : left + width]
 
 
 class ElasticBatchNorm2d(nn.Module):

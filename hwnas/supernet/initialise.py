@@ -14,7 +14,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draws every weight of elastic and plain layers anew.
 
     Convolutions: normal with variance 2 / fan-out (He et al., ICCV 2015); linear layers: normal with variance 1 / fan-in, bias 0;
-    batch-norm: scale 1, shift 0, fresh statistics.
+    transformations of kernels: identity; batch-norm: scale 1, shift 0, fresh statistics.
     """
     with torch.no_grad():
         for layer in module.modules():
@@ -24,6 +24,9 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
                 layer.weight.normal_(0, math.sqrt(2 * groups / (c_out * height * width)), generator=generator)
                 if layer.bias is not None:
                     layer.bias.zero_()
+                if isinstance(layer, ElasticConv2d):
+                    for matrix in layer.transforms.values():
+                        nn.init.eye_(matrix)
             elif isinstance(layer, ElasticLinear | nn.Linear):
                 layer.weight.normal_(0, 1 / math.sqrt(layer.weight.shape[1]), generator=generator)
                 layer.bias.zero_()

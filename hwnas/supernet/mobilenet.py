@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -17,6 +17,7 @@ from hwnas.supernet.base import Architecture, Supernet
 from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d, ElasticLinear
 from hwnas.supernet.initialise import initialise
 from hwnas.supernet.resize import resized
+from hwnas.supernet.sorting import Order, mobilenet_order
 
 _IN_PLACE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"Relu": F.relu_, "HardSwish": partial(F.hardswish, inplace=True)}
 _PLAIN: dict[str, type[nn.ReLU | nn.Hardswish]] = {"Relu": nn.ReLU, "HardSwish": nn.Hardswish}
@@ -25,9 +26,19 @@ _PLAIN: dict[str, type[nn.ReLU | nn.Hardswish]] = {"Relu": nn.ReLU, "HardSwish":
 class ConvNorm(nn.Module):
     """An elastic convolution, batch-norm, and an activation by its ONNX name ("" for none)."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int = 1, depthwise: bool = False, activation: str = "Relu") -> None:
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        depthwise: bool = False,
+        activation: str = "Relu",
+        kernels: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.conv = ElasticConv2d(c_in, c_out, kernel, stride=stride, depthwise=depthwise)
+        self.conv = ElasticConv2d(c_in, c_out, kernel, stride=stride, depthwise=depthwise, kernels=kernels)
         self.norm = ElasticBatchNorm2d(c_out)
         self.activation = activation
 
@@ -83,11 +94,19 @@ class ElasticBottleneck(nn.Module):
     """Expand (1x1), depthwise, project (1x1); the input is added where shapes allow (Sandler et al., CVPR 2018, section 3.3)."""
 
     def __init__(
-        self, c_in: int, hidden: int, c_out: int, kernel: int, stride: int, activation: str = "Relu", squeeze: bool = False
+        self,
+        c_in: int,
+        hidden: int,
+        c_out: int,
+        kernel: int,
+        stride: int,
+        activation: str = "Relu",
+        squeeze: bool = False,
+        kernels: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.expand = ConvNorm(c_in, hidden, 1, activation=activation) if hidden > c_in else None
-        self.depthwise = ConvNorm(hidden, hidden, kernel, stride=stride, depthwise=True, activation=activation)
+        self.depthwise = ConvNorm(hidden, hidden, kernel, stride=stride, depthwise=True, activation=activation, kernels=kernels)
         self.squeeze = ElasticSqueeze(hidden) if squeeze else None
         self.project = ConvNorm(hidden, c_out, 1, activation="")
         self.expands, self.residual = self.expand is not None, False
@@ -149,7 +168,8 @@ class MobileNetSupernet(Supernet):
             for b in range(1, stage.max_depth + 1):
                 c_out, stride = max(stage.widths), stage.stride if b == 1 else 1
                 self.blocks[f"stage{s}_block{b}"] = ElasticBottleneck(
-                    c_in, c_in * max(stage.expansions), c_out, max(stage.kernels), stride, stage.activation, stage.squeeze
+                    c_in, c_in * max(stage.expansions), c_out, max(stage.kernels), stride, stage.activation, stage.squeeze,
+                    stage.kernels if space.kernel_transforms else (),
                 )  # fmt: skip
                 c_in = c_out
         self.head = ConvNorm(c_in, space.head, 1, activation=space.activation)
@@ -185,6 +205,10 @@ class MobileNetSupernet(Supernet):
         from hwnas.supernet.per_image import forward_each
 
         return forward_each(self, images, archs)
+
+    def channel_order(self, dimension: str) -> Order:
+        """By what reads them: the projection of their block (`expansion`), or the blocks behind and the head (`width`)."""
+        return mobilenet_order(self, dimension)
 
     def build(self) -> nn.Module:
         """Plain layers: stem, blocks, head, pooling, classifier."""

@@ -33,6 +33,7 @@ def train(
     time_limit_s: float | None = None,
     device: str = "cpu",
     keep_epochs: int = 3,
+    tensorboard: bool = False,
     **recipe: Any,
 ) -> Supernet:
     """Trains the super-network of `space` on `dataset.train` and returns it in eval mode; sub-nets still have to be calibrated.
@@ -40,10 +41,10 @@ def train(
     `recipe` are fields of `hwnas.supernet.recipe.Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed`, ... `strategy` is a name or a
     strategy with options of its own.
     `out` is a folder: `supernet.safetensors` is replaced after every epoch, `train.jsonl` gets a line, and the checkpoints of the last
-    `keep_epochs` epochs stay in `epochs/`. `resume=True` goes on after the last finished epoch there (or begins, when there is none) and
-    ends with the same bytes as a training that was not interrupted, given the same `threads` (None: as torch is set). One thread is the
-    default: sub-nets for small images gain a sixth of the time from a second core, and lose a factor of ten when a neighbour needs it.
-    `progress(step, steps, numbers)` is called after every step.
+    `keep_epochs` epochs stay in `epochs/`; `tensorboard` writes the lines for TensorBoard too, in `tensorboard/`. `resume=True` goes on after
+    the last finished epoch there (or begins, when there is none) and ends with the same bytes as a training that was not interrupted, given
+    the same `threads` (None: as torch is set). One thread is the default: sub-nets for small images gain a sixth of the time from a second
+    core, and lose a factor of ten when a neighbour needs it. `progress(step, steps, numbers)` is called after every step.
     `time_limit_s` shortens the training, schedule included, to the epochs that fit; the first one always runs. torch's global random
     state is neither read nor changed. Started by `torchrun`, every process trains its part of each batch, and the first one writes.
     Raises InputError for options out of range, data that do not fit the space, a folder that holds a training while `resume` is False, or
@@ -54,6 +55,8 @@ def train(
         raise InputError(f"time_limit_s must be positive, got {time_limit_s}")
     if keep_epochs < 0:
         raise InputError(f"keep_epochs must not be negative, got {keep_epochs}")
+    if tensorboard and out is None:
+        raise InputError("TensorBoard needs a folder for its events: give `out`")
     folder = None if out is None else Path(out)
     trainer = Trainer(space, dataset, make(strategy), Recipe.of(recipe), _device(device))
     first = trainer.supernet.active
@@ -62,7 +65,7 @@ def train(
             raise InputError(f"{folder} already holds a training: go on with it (resume) or choose another folder")
         trainer.restore(folder / checkpoint.FILE)
     with use_threads(threads), processes.joined():
-        trainer.run(folder, progress, time_limit_s, keep_epochs)
+        trainer.run(folder, progress, time_limit_s, keep_epochs, tensorboard)
     trainer.supernet.activate(first)
     trainer.supernet.dataset = dataset
     return trainer.supernet.eval().cpu()

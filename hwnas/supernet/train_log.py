@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from device_profiles.errors import InputError
@@ -15,6 +16,8 @@ from hwnas.supernet import checkpoint
 LOG = "train.jsonl"
 #: The folder in a training's folder with the checkpoints of the last epochs.
 EPOCHS = "epochs"
+#: The folder in a training's folder with the events that TensorBoard shows.
+EVENTS = "tensorboard"
 
 
 def reset_log(folder: Path, epochs: int) -> None:
@@ -37,6 +40,30 @@ def log(folder: Path, line: dict[str, float]) -> None:
             stream.write(json.dumps(line, sort_keys=True) + "\n")
     except OSError as error:
         raise InputError(f"cannot write {folder / LOG}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def board(folder: Path | None, epochs: int) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """Yields what shows a line of the log in TensorBoard too; events after the first `epochs` epochs are taken back. None: it does nothing.
+
+    Raises InputError when TensorBoard is not installed.
+    """
+    if folder is None:
+        yield lambda _line: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("TensorBoard is not installed: pip install 'hwnas[tensorboard]', or train without it") from error
+    with SummaryWriter(str(folder / EVENTS), purge_step=epochs + 1) as writer:
+
+        def show(line: Mapping[str, float]) -> None:
+            """One epoch."""
+            for name, value in line.items():
+                writer.add_scalar(name, value, int(line["epoch"]))
+            writer.flush()
+
+        yield show
 
 
 def keep_epoch(folder: Path, epoch: int, number: int) -> None:

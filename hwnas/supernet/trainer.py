@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from hwnas.supernet.base import Supernet
 from hwnas.supernet.batches import Feed, held_out_rows
 from hwnas.supernet.initialise import initialise
 from hwnas.supernet.recipe import Plan, Recipe
+from hwnas.supernet.sorting import sort_channels
 from hwnas.supernet.strategies import Batch, Pass, Strategy
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -56,22 +57,27 @@ class Trainer:
         self.plan = Plan.of(recipe.epochs)
         self.history: list[dict[str, float]] = []
 
-    def run(self, folder: Path | None, progress: Progress | None, time_limit_s: float | None, keep_epochs: int = 0) -> None:
+    def run(
+        self, folder: Path | None, progress: Progress | None, time_limit_s: float | None, keep_epochs: int = 0, tensorboard: bool = False
+    ) -> None:
         """Trains to the end, with a checkpoint and a line of the log in `folder` after every epoch. The average comes last."""
         if processes.here()[0] > 0:
             folder = progress = None
         if folder is not None:
             train_log.reset_log(folder, self.plan.done)
         start, epochs = time.monotonic(), 0
-        while self.plan.left:
-            began = time.monotonic()
-            self.epoch(progress)
-            seconds, spent, epochs = time.monotonic() - began, time.monotonic() - start, epochs + 1
-            self.plan.advance(None if time_limit_s is None else int(processes.mean((time_limit_s - spent) / (spent / epochs), 1)))
-            if folder is not None:
-                self.save(folder / checkpoint.FILE)
-                train_log.keep_epoch(folder, self.plan.done, keep_epochs)
-                train_log.log(folder, {**self.history[-1], "seconds": seconds, "images_per_s": len(self.feed.rows) / seconds})
+        with train_log.board(folder if tensorboard else None, self.plan.done) as show:
+            while self.plan.left:
+                began = time.monotonic()
+                self.epoch(progress)
+                seconds, spent, epochs = time.monotonic() - began, time.monotonic() - start, epochs + 1
+                self.plan.advance(None if time_limit_s is None else int(processes.mean((time_limit_s - spent) / (spent / epochs), 1)))
+                line = {**self.history[-1], "seconds": seconds, "images_per_s": len(self.feed.rows) / seconds}
+                if folder is not None:
+                    self.save(folder / checkpoint.FILE)
+                    train_log.keep_epoch(folder, self.plan.done, keep_epochs)
+                    train_log.log(folder, line)
+                show(line)
         if self.average:
             self.supernet.load_state_dict(self.average, strict=False)
 
@@ -81,9 +87,11 @@ class Trainer:
         seed, done, total = self.recipe.seed, self.plan.done, self.feed.batches
         subnets, order, judged = (np.random.default_rng([seed, stream, done]) for stream in (_SUBNETS, _IMAGES, _HELD_OUT))
         losses: list[float] = []
-        correct = seen = 0
+        correct, seen, began = 0, 0, time.monotonic()
         for index, (images, labels, size) in enumerate(self.feed.epoch(order)):
             share = self.plan.progress(index / total)
+            for dimension in self.strategy.sorts(self.space, share):
+                self._sort(dimension)
             rate = self.recipe.rate(share, done + (index + 1) / total)
             held_out = None if self.held_out is None else self.held_out.some(judged)
             passes = self._step(Batch(images, labels, subnets, share, self.recipe.label_smoothing, held_out, size), rate)
@@ -92,7 +100,8 @@ class Trainer:
             correct, seen = correct + passes[0].correct, seen + size
             if progress is not None:
                 numbers = {"epoch": done + 1, "loss": losses[-1], "train_accuracy": correct / seen, "learning_rate": rate}
-                progress(done * total + index + 1, (done + self.plan.left) * total, numbers)
+                speed = {"images_per_s": seen / (time.monotonic() - began)}
+                progress(done * total + index + 1, (done + self.plan.left) * total, numbers | speed)
         self.history.append({"epoch": done + 1, "loss": sum(losses) / len(losses), "train_accuracy": correct / seen, "learning_rate": rate})
 
     def _step(self, batch: Batch, rate: float) -> list[Pass]:
@@ -110,6 +119,13 @@ class Trainer:
         return together
 
     def _differentiate(self, batch: Batch) -> list[Pass]:
+        passes = self._tried(batch)
+        if passes is None:
+            raise DeviceError(self._too_large(batch))
+        return passes
+
+    def _tried(self, batch: Batch) -> list[Pass] | None:
+        """What becomes of the sub-nets of this step; None when memory does not suffice."""
         self.optimiser.zero_grad(set_to_none=True)
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
@@ -117,22 +133,30 @@ class Trainer:
         except (RuntimeError, MemoryError) as error:
             if not _memory_is_short(error):
                 raise
-        raise DeviceError(self._too_large(batch))
+        return None
 
     def _too_large(self, batch: Batch) -> str:
         """What to say when a batch does not fit into memory: tries halves until one does."""
         n = whole = len(batch.labels)
         while n >= 4:
             n //= 2
-            self.optimiser.zero_grad(set_to_none=True)
-            try:
-                self.strategy.step(self.supernet, replace(batch, images=batch.images[:n], labels=batch.labels[:n], total=0))
-            except (RuntimeError, MemoryError) as error:
-                if not _memory_is_short(error):
-                    raise
-            else:
+            if self._tried(replace(batch, images=batch.images[:n], labels=batch.labels[:n], total=0)) is not None:
                 return f"out of memory with {whole} images in a batch; {n} fit: try batch_size {n}; {self._kept()}"
         return f"out of memory with {whole} images in a batch, and with {n}: this super-network needs more memory; {self._kept()}"
+
+    def _sort(self, dimension: str) -> None:
+        """Sorts channels by importance, and what the optimiser and the average know of them with the weights."""
+        known: dict[str, dict[str, torch.Tensor]] = {}
+        for key, name, tensor in (entry for entry in self._learned() if entry[2].dim()):  # not the number of steps
+            known.setdefault(key, {})[name] = tensor
+        sort_channels(self.supernet, dimension, self.average, *known.values())
+
+    def _learned(self) -> Iterator[tuple[str, str, torch.Tensor]]:
+        """What the optimiser keeps, by its own name and that of the weight."""
+        for name, parameter in self.supernet.named_parameters():
+            for key, tensor in self.optimiser.state.get(parameter, {}).items():
+                if tensor is not None:
+                    yield key, name, tensor
 
     def _average(self, step: int) -> None:
         """Moves the average towards the weights; early on it follows faster, so that the first weights are soon forgotten."""
@@ -166,10 +190,7 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Writes the checkpoint, all or nothing."""
         tensors = {checkpoint.WEIGHT + name: tensor for name, tensor in checkpoint.weights(self.supernet).items()}
-        for name, parameter in self.supernet.named_parameters():
-            for key, tensor in self.optimiser.state.get(parameter, {}).items():
-                if tensor is not None:
-                    tensors[f"{checkpoint.OPTIMISER}{key}/{name}"] = tensor
+        tensors |= {f"{checkpoint.OPTIMISER}{key}/{name}": tensor for key, name, tensor in self._learned()}
         tensors |= {checkpoint.AVERAGE + name: tensor for name, tensor in self.average.items()}
         tensors |= {checkpoint.STRATEGY + name: tensor for name, tensor in self.strategy.state().items()}
         checkpoint.save(path, tensors, self.metadata())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -68,6 +69,10 @@ class Strategy(ABC):
     def held_out_share(self) -> float:
         """The share of the training images that is kept from the weights and given to every step as `Batch.held_out`."""
         return 0.0
+
+    def sorts(self, space: SearchSpace, progress: float) -> Sequence[str]:
+        """The dimensions whose channels are to be sorted by importance before the next step; none by default."""
+        return ()
 
     def options(self) -> dict[str, Any]:
         """The options as JSON."""

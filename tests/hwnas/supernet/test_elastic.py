@@ -132,3 +132,48 @@ def test_initialise_serves_plain_layers_too() -> None:
     assert float(linear.weight.detach().std()) == pytest.approx((1 / 64) ** 0.5, rel=0.1)
     assert torch.equal(norm.weight, torch.ones(64))
     assert all(torch.equal(bias, torch.zeros_like(bias)) for bias in (conv.bias, norm.bias, linear.bias) if bias is not None)
+
+
+@pytest.fixture
+def transformed() -> ElasticConv2d:
+    layer = ElasticConv2d(6, 6, 7, depthwise=True, kernels=(3, 5, 7))
+    initialise(layer, torch.Generator().manual_seed(0))
+    return layer
+
+
+def test_transformations_begin_as_the_centre_of_the_kernel(transformed: ElasticConv2d) -> None:
+    assert {name: tuple(matrix.shape) for name, matrix in transformed.transforms.items()} == {"7to5": (25, 25), "5to3": (9, 9)}
+    for kernel in (7, 5, 3):
+        transformed.select(4, 4, kernel)
+        border = (7 - kernel) // 2
+        expected = transformed.weight[:4, :, border : 7 - border, border : 7 - border]
+        assert torch.allclose(transformed.selected(), expected, rtol=0, atol=1e-6)
+
+
+def test_a_smaller_kernel_is_made_of_the_next_larger_one(transformed: ElasticConv2d) -> None:
+    with torch.no_grad():
+        for i, matrix in enumerate(transformed.transforms.values()):
+            matrix.copy_(random(*matrix.shape, seed=i))
+    transformed.select(6, 6, 3)
+    five = torch.einsum("oi,c...i->c...o", transformed.transforms["7to5"], transformed.weight[:, :, 1:6, 1:6].reshape(6, 1, 25))
+    three = torch.einsum("oi,c...i->c...o", transformed.transforms["5to3"], five.reshape(6, 1, 5, 5)[:, :, 1:4, 1:4].reshape(6, 1, 9))
+    assert torch.allclose(transformed.selected(), three.reshape(6, 1, 3, 3), rtol=1e-4, atol=1e-4)
+    x = random(2, 6, 9, 9)
+    plain = transformed.build()
+    assert [name for name, _ in plain.named_parameters()] == ["weight"]
+    assert torch.allclose(plain(x), transformed(x), rtol=0, atol=1e-5)
+
+
+def test_only_the_transformations_on_the_way_learn(transformed: ElasticConv2d) -> None:
+    for kernel, learn in ((7, set()), (5, {"7to5"}), (3, {"7to5", "5to3"})):
+        transformed.zero_grad()
+        transformed.select(6, 6, kernel)
+        transformed(random(2, 6, 9, 9)).square().sum().backward()
+        assert {name for name, matrix in transformed.transforms.items() if matrix.grad is not None} == learn
+
+
+def test_kernels_that_cannot_be_made_of_the_weights() -> None:
+    with pytest.raises(InputError, match="largest of the kernels must be that of the weights, 5, got 3, 7"):
+        ElasticConv2d(2, 2, 5, kernels=(3, 7))
+    with pytest.raises(InputError, match="needs an odd kernel, got 5"):
+        ElasticConv2d(2, 2, 5, kernels=(4, 5))

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hwnas import spaces
 from hwnas.spaces import MobileNetSpace
+from hwnas.supernet.calibration import calibrate
 from hwnas.supernet.fold import fold_batch_norm
 from hwnas.supernet.initialise import initialise
 from hwnas.supernet.mobilenet import MobileNetSupernet
@@ -106,3 +107,27 @@ def test_everything_runs_with_channels_last(space: MobileNetSpace) -> None:
     supernet(torch.rand(2, 1, 8, 8))
     assert seen
     assert all(seen)
+
+
+def test_transformed_kernels_are_in_the_extracted_sub_net(space: MobileNetSpace) -> None:
+    transforming = spaces.from_spec(MobileNetSpace(space.stages, 10, 1, 8, stem=8, head=16, kernel_transforms=True).spec())
+    supernet, plain = transforming.supernet(), MobileNetSupernet(space)
+    assert isinstance(supernet, MobileNetSupernet)
+    images, arch = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)), space.smallest()
+    for net in (supernet, plain):
+        net.train().activate(arch)
+    assert torch.allclose(supernet(images), plain(images), rtol=0, atol=1e-5)  # the matrices begin as the identity
+    with torch.no_grad():
+        for name, parameter in supernet.named_parameters():
+            if "transforms" in name:
+                parameter.add_(torch.rand(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    assert not torch.allclose(supernet(images), plain(images), rtol=0, atol=1e-3)
+    for arch in architectures(space, 5):
+        supernet.activate(arch)
+        calibrate(supernet, images)
+        for mode in (True, False):
+            supernet.train(mode)
+            subnet = supernet.extract()
+            assert torch.allclose(subnet(images), supernet(images), rtol=0, atol=1e-5)
+        assert sum(p.numel() for p in subnet.parameters()) == sum(p.numel() for p in plain.extract(arch).parameters())
+    assert "kernel_transforms" not in space.spec()

@@ -118,7 +118,7 @@ def test_progress_and_log_say_what_happens(space: MobileNetSpace, digits: Datase
     train(space, digits, out=tmp_path, progress=lambda *call: calls.append(call), **QUICK)
     assert [step for step, _, _ in calls] == list(range(1, 13))
     assert {total for _, total, _ in calls} == {12}
-    assert set(calls[0][2]) == {"epoch", "loss", "train_accuracy", "learning_rate"}
+    assert set(calls[0][2]) == {"epoch", "loss", "train_accuracy", "learning_rate", "images_per_s"}
     lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert all(line["images_per_s"] > 0 and line["seconds"] > 0 for line in lines)
