@@ -1,9 +1,10 @@
 """One training step of a sub-net inside the super-network against the same network on its own: time and memory.
 
-    python benchmarks/step_overhead.py [--repeats 30] [--batch 64] [--resolution 32]
+    python benchmarks/step_overhead.py [--repeats 30] [--batch 64] [--resolution 32] [--device cuda] [--layout contiguous] [--compile]
 
-Both run the same plain step (forward, backward, clipping, SGD) on the same images, in turns. Memory is the peak of a fresh process that
-does nothing else, less that of one that only loads the libraries and the images.
+Both run the same plain step (forward, backward, clipping, SGD) on the same images, in turns; both activate their sub-net, as every step of a
+strategy does. Memory is the peak resident size of a fresh process that does nothing else, less that of one that only loads the libraries
+and the images; on a GPU the peak of torch's allocator. With --compile torch.compile has compiled both before the clock starts.
 """
 
 from __future__ import annotations
@@ -33,26 +34,36 @@ def step(kind: str, which: int, options: Any) -> Callable[[], object]:
     space = spaces.load("mobilenet-small", resolution=options.resolution)
     archs = np.concatenate([space.smallest(), space.largest(), space.sample(max(0, which - 1), np.random.default_rng(0))])
     net = space.supernet() if kind == "inside" else Alone(space, archs[which])
-    net.train().activate(archs[which])
+    net.train().to(options.device).activate(archs[which])
+    if options.layout == "contiguous":
+        net.to(memory_format=torch.contiguous_format)
+    if options.compile:
+        net.compile()
+    weights = list(net.parameters())  # once, as the trainer does
     optimiser = _optimiser(net, Recipe(learning_rate=1e-3))
     rng = np.random.default_rng(1)
     images = torch.from_numpy(rng.random((options.batch, 3, options.resolution, options.resolution), dtype=np.float32))
-    batch = Batch(images.contiguous(memory_format=torch.channels_last), torch.from_numpy(rng.integers(0, 10, options.batch)), rng, 0.0, 0.1)
+    if options.layout == "channels_last":
+        images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(rng.integers(0, 10, options.batch))
+    batch = Batch(images.to(options.device), labels.to(options.device), rng, 0.0, 0.1)
 
     def run() -> None:
         net.activate(archs[which])
         optimiser.zero_grad(set_to_none=True)
         supervised(net, batch)
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
+        if options.device == "cuda":
+            torch.cuda.synchronize()
 
     return run
 
 
 def peak_mb(kind: str, which: int, options: Any) -> float:
     """Peak memory of a process that does three steps of one kind ("nothing" only makes the images)."""
-    command = [sys.executable, __file__, "--child", kind, "--which", str(which), "--batch", str(options.batch)]
-    out = subprocess.run([*command, "--resolution", str(options.resolution)], capture_output=True, text=True, check=True)
+    command = [sys.executable, __file__, *sys.argv[1:], "--child", kind, "--which", str(which)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(out.stdout)
 
 
@@ -61,7 +72,7 @@ def child(options: Any) -> None:
         run = step(options.child, options.which, options)
         for _ in range(3):
             run()
-    print(peak_rss_mb())
+    print(torch.cuda.max_memory_allocated() / 2**20 if options.device == "cuda" else peak_rss_mb())
 
 
 def main() -> None:
@@ -70,6 +81,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--subnets", type=int, default=4)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--layout", default="channels_last", choices=("channels_last", "contiguous"))
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     parser.add_argument("--which", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()

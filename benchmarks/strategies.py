@@ -19,8 +19,13 @@ from hwnas import data, spaces
 from hwnas.accuracy import SupernetAccuracy
 from hwnas.ranking import mean_tau, tau
 from hwnas.supernet import STRATEGIES, train
-from hwnas.supernet.strategies import StandAlone
+from hwnas.supernet.strategies import StandAlone, make
 
+#: What is compared: every strategy as it is, and some with other options.
+COMPARED: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in STRATEGIES if name != "stand_alone"} | {
+    "sandwich, not distilled": ("sandwich", {"distill": False}),
+    "progressive, sorted": ("progressive", {"sort": True}),
+}
 #: Sub-nets that are scored, besides the smallest and the largest.
 SUBNETS = 20
 #: More epochs than fit: the time limit ends every training, and its learning rate near 0.
@@ -54,10 +59,8 @@ def main() -> None:
     if options.truth:
         truth = np.array([one(space, dataset, StandAlone(tuple(a.tolist())), options.truth, 1, a[None])[0][0] for a in archs])
     rows = []
-    for name in STRATEGIES:
-        if name == "stand_alone":
-            continue
-        found = [one(space, dataset, name, options.seconds, seed, archs) for seed in range(options.seeds)]
+    for name, (strategy, changed) in COMPARED.items():
+        found = [one(space, dataset, make(strategy, changed), options.seconds, seed, archs) for seed in range(options.seeds)]
         means = [float(accuracy[2:].mean()) for accuracy, _ in found]
         rows.append(
             {

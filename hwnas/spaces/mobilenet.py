@@ -8,7 +8,7 @@ elastic width per stage as in slimmable networks (Yu et al., ICLR 2019).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -135,7 +135,10 @@ class MobileNetSpace(SearchSpace):
 
     def blocks(self, arch: Sequence[int] | Archs) -> list[Block]:
         """The active blocks of one architecture, in order."""
-        values = self.values(arch)
+        return self.blocks_of(self.values(arch))
+
+    def blocks_of(self, values: Mapping[str, int]) -> list[Block]:
+        """The active blocks by what `values` says, in order."""
         result: list[Block] = []
         c_in = self.stem
         for s, stage in enumerate(self.stages, 1):

@@ -16,6 +16,8 @@ from hwnas.supernet.base import Architecture, Supernet
 from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d, ElasticLinear
 from hwnas.supernet.initialise import initialise
 
+#: Drawings that are kept: some architectures come in every step, such as the largest one, and drawing takes milliseconds.
+DRAWINGS = 64
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "Relu": F.relu, "HardSwish": F.hardswish, "HardSigmoid": F.hardsigmoid, "Sigmoid": torch.sigmoid,
 }  # fmt: skip
@@ -142,12 +144,17 @@ class DrawnSupernet(Supernet):
         self.layers = nn.ModuleDict({module_name(name): ElasticLayer(layer) for name, layer in space.shared_layers().items()})
         initialise(self, torch.Generator().manual_seed(seed))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # half the time of the default order on a CPU
+        self._programs: dict[Architecture, list[Step]] = {}
         self.program: list[Step] = []
         self.configure(self.active)
 
     def configure(self, architecture: Architecture) -> None:
         """Draws the architecture and gives its layers their shapes."""
-        self.program = steps(self.space.blueprint(architecture).layers)
+        if architecture not in self._programs:
+            if len(self._programs) >= DRAWINGS:
+                self._programs.clear()
+            self._programs[architecture] = steps(self.space.blueprint(architecture).layers)
+        self.program = self._programs[architecture]
         for step in self.program:
             if step.key in self.layers:
                 self._layer(step).select(step.layer)

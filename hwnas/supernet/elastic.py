@@ -23,8 +23,8 @@ class ElasticConv2d(nn.Module):
     `weight` is `(c_out, c_in, height, width)`, for a depthwise convolution `(c_out, 1, height, width)`; zeros pad every side so that height
     and width stay but for the stride. There is a bias when `bias`. Kernels are odd: one number, or height and width.
 
-    With `kernels`, the square ones that can be selected, a smaller kernel is the centre of the next larger one times a learned matrix
-    `(size ** 2, size ** 2)` of this layer, the same for all channels, which begins as the identity.
+    With `kernels`, the sides of the square ones that will be selected, a smaller kernel is the centre of the next larger one times a learned
+    matrix `(size ** 2, size ** 2)` of this layer, the same for all channels, which begins as the identity.
     """
 
     def __init__(
@@ -49,12 +49,18 @@ class ElasticConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
         self.steps = tuple(itertools.pairwise(sorted(set(kernels), reverse=True)))
         self.transforms = nn.ParameterDict({_matrix(*step): nn.Parameter(torch.empty(step[1] ** 2, step[1] ** 2)) for step in self.steps})
-        self.c_in, self.c_out, self.kernel = c_in, c_out, kernel
-        self.columns: tuple[tuple[int, int], ...] = ()
+        self.select(c_in, c_out, kernel)
 
     def select(self, c_in: int, c_out: int, kernel: int | tuple[int, int], columns: tuple[tuple[int, int], ...] = ()) -> None:
         """Uses this many channels and this kernel from now on, and of the input channels of the weights the runs `(first, number)`."""
+        if self.steps and not any(kernel in step for step in self.steps):
+            raise InputError(f"kernel {kernel} is none of those that there are transformations between: {self.steps}")
         self.c_in, self.c_out, self.kernel, self.columns = c_in, c_out, kernel, columns
+        height, width = _pair(kernel)
+        self.padding, self.groups = (self.dilation * (height // 2), self.dilation * (width // 2)), c_in if self.depthwise else 1
+        inner = () if self.steps else _centre(self.weight.shape[2:], height, width)
+        runs = columns or ((0, 1 if self.depthwise else c_in),)
+        self.parts = [(slice(c_out), slice(first, first + number), *inner) for first, number in runs]
 
     def extra_repr(self) -> str:
         """Shown by `print`: what there is, and what is in use."""
@@ -62,33 +68,27 @@ class ElasticConv2d(nn.Module):
 
     def selected(self) -> torch.Tensor:
         """The weights in use, `(c_out, c_in or 1, height, width)`: a view, unless they are put together or transformed."""
-        rows, (height, width) = self.weight[: self.c_out], _pair(self.kernel)
-        if self.columns:
-            weight = torch.cat([rows[:, first : first + number] for first, number in self.columns], 1)
-        else:
-            weight = rows[:, : 1 if self.depthwise else self.c_in]
+        weights = [self.weight[part] for part in self.parts]
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights, 1)
         for large, small in self.steps:
-            if large <= height:
+            if large <= _pair(self.kernel)[0]:
                 break
-            weight = (_centre(weight, small, small).flatten(2) @ self.transforms[_matrix(large, small)].T).unflatten(2, (small, small))
-        return _centre(weight, height, width)
+            centre = weight[(slice(None), slice(None), *_centre((large, large), small, small))]
+            weight = (centre.flatten(2) @ self.transforms[_matrix(large, small)].T).unflatten(2, (small, small))
+        return weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bias = None if self.bias is None else self.bias[: self.c_out]
-        return F.conv2d(x, self.selected(), bias, self.stride, self._padding(), self.dilation, self.c_in if self.depthwise else 1)
+        return F.conv2d(x, self.selected(), bias, self.stride, self.padding, self.dilation, self.groups)
 
     def build(self) -> nn.Conv2d:
         """A plain layer with a copy of the weights in use."""
-        groups, bias = self.c_in if self.depthwise else 1, self.bias is not None
-        conv = nn.Conv2d(self.c_in, self.c_out, _pair(self.kernel), self.stride, self._padding(), self.dilation, groups, bias=bias)
+        sizes = (self.c_in, self.c_out, _pair(self.kernel), self.stride, self.padding, self.dilation, self.groups)
+        conv = nn.Conv2d(*sizes, bias=self.bias is not None)
         conv.weight = nn.Parameter(self.selected().detach().clone(memory_format=torch.channels_last))
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias[: self.c_out].detach().clone())
         return conv
-
-    def _padding(self) -> tuple[int, int]:
-        height, width = _pair(self.kernel)
-        return self.dilation * (height // 2), self.dilation * (width // 2)
 
 
 def _pair(kernel: int | tuple[int, int]) -> tuple[int, int]:
@@ -99,10 +99,10 @@ def _matrix(large: int, small: int) -> str:
     return f"{large}to{small}"
 
 
-def _centre(weight: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The middle of kernels `(c_out, c_in, ...)`."""
-    top, left = (weight.shape[2] - height) // 2, (weight.shape[3] - width) // 2
-    return weight[:, :, top : top + height, left : left + width]
+def _centre(whole: Sequence[int], height: int, width: int) -> tuple[slice, slice]:
+    """The rows and columns in the middle of a kernel."""
+    top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
+    return slice(top, top + height), slice(left, left + width)
 
 
 class ElasticBatchNorm2d(nn.Module):

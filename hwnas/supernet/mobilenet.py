@@ -183,12 +183,13 @@ class MobileNetSupernet(Supernet):
 
     def configure(self, architecture: Architecture) -> None:
         """Selects the blocks of the architecture and their shapes."""
-        blocks = self.space.blocks(architecture)
+        values = self.space.values(architecture)  # once: a step of a small sub-net is not much longer
+        blocks = self.space.blocks_of(values)
         self.path = [block.name.replace(".", "_") for block in blocks]
         for name, block in zip(self.path, blocks, strict=True):
             self._block(name).select(block)
         self.head.select(blocks[-1].c_out, self.space.head)
-        self.side = self.space.image_shape(architecture)[1]
+        self.side = values["resolution"]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits `(n, classes)` of pixels 0..1, `(n, c, h, w)`, which are brought to the resolution of the architecture."""

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from device_profiles.errors import InputError
 from hwnas.spaces.base import Archs
+from hwnas.supernet.masked_norm import masked_norm
 
 if TYPE_CHECKING:
     from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d
@@ -75,7 +76,8 @@ def forward_each(net: MobileNetSupernet, images: torch.Tensor, archs: Archs) -> 
             )  # fmt: skip
             x = _some(x, np.flatnonzero(b <= depth), partial(_block, net._block(name.replace(".", "_")), shapes))
             c_in = c_out
-    x = F.relu_(_normalised(_conv(net.head.conv, x, space.head), net.head.norm, None))
+    net.head.select(x.shape[1], space.head)
+    x = net.head(x)
     logits: torch.Tensor = net.classifier(F.adaptive_avg_pool2d(x, 1).flatten(1))
     return logits
 
@@ -95,7 +97,7 @@ def _block(block: ElasticBottleneck, everyone: Shapes, x: torch.Tensor, having: 
     hidden = int(shapes.hidden.max())
     inside = _mask(shapes.hidden, hidden, x)
     y = _some(_channels(x, hidden), np.flatnonzero(shapes.expansion > 1), lambda _part, rows: _expanded(block, x, inside, rows))
-    y = F.relu(_normalised(_by_kernel(block.depthwise.conv, y, shapes.kernel), block.depthwise.norm, inside))
+    y = _normalised(_by_kernel(block.depthwise.conv, y, shapes.kernel), block.depthwise.norm, inside, relu=True)
     y = _normalised(_conv(block.project.conv, y, shapes.width), block.project.norm, _mask(shapes.c_out, shapes.width, x))
     if shapes.stride > 1:
         return y
@@ -107,7 +109,7 @@ def _expanded(block: ElasticBottleneck, x: torch.Tensor, inside: torch.Tensor, r
         index = torch.from_numpy(rows).to(x.device)
         x, inside = x[index], inside[index]
     assert block.expand is not None  # some image expands, so the block can
-    return F.relu(_normalised(_conv(block.expand.conv, x, inside.shape[1]), block.expand.norm, inside))
+    return _normalised(_conv(block.expand.conv, x, inside.shape[1]), block.expand.norm, inside, relu=True)
 
 
 def _by_kernel(conv: ElasticConv2d, x: torch.Tensor, kernels: Ints) -> torch.Tensor:
@@ -142,14 +144,6 @@ def _mask(numbers: Ints, channels: int, like: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.arange(channels) < numbers[:, None]).to(like)[:, :, None, None]
 
 
-def _normalised(x: torch.Tensor, norm: ElasticBatchNorm2d, mask: torch.Tensor | None) -> torch.Tensor:
-    """Batch-norm by the statistics of every channel over the images that have it; the channels that an image does not have become 0."""
-    n, channels = x.shape[:2]
-    x = x if mask is None else x * mask
-    has = x.new_full((channels,), float(n)) if mask is None else mask.sum(dim=(0, 2, 3))
-    variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)  # over all images; zeros where there is no channel
-    share = n / has.float().clamp(min=1)
-    mean, square = mean * share, (variance + mean.square()) * share
-    scale = norm.weight[:channels] * torch.rsqrt((square - mean.square()).clamp(min=0) + norm.eps)
-    shift = (norm.bias[:channels] - mean * scale)[None, :, None, None]
-    return torch.addcmul((shift if mask is None else shift * mask).to(x), x, scale.to(x)[None, :, None, None])
+def _normalised(x: torch.Tensor, norm: ElasticBatchNorm2d, mask: torch.Tensor, relu: bool = False) -> torch.Tensor:
+    channels = x.shape[1]
+    return masked_norm(x, norm.weight[:channels], norm.bias[:channels], mask, norm.eps, relu=relu)

@@ -47,6 +47,7 @@ class Trainer:
         self.supernet: Supernet = strategy.supernet(space)
         initialise(self.supernet, torch.Generator().manual_seed(recipe.seed))
         self.supernet.to(device)
+        self.weights = list(self.supernet.parameters())  # once: looking for them through all modules takes part of a small step
         self.optimiser = _optimiser(self.supernet, recipe)
         self.average = {name: weight.clone() for name, weight in checkpoint.weights(self.supernet).items()} if recipe.average else {}
         rows, held_out = held_out_rows(dataset.train.labels, strategy.held_out_share())
@@ -109,8 +110,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         passes = self._differentiate(batch)
-        processes.sum_gradients(self.supernet.parameters())
-        norm = float(torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), self.recipe.clip_norm))
+        processes.sum_gradients(self.weights)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.clip_norm))
         n = len(batch.labels)
         together = [replace(p, loss=processes.mean(p.loss, n), correct=processes.count(p.correct)) for p in passes]
         if not all(math.isfinite(p.loss) for p in together) or not math.isfinite(norm):

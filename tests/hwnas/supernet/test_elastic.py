@@ -177,3 +177,5 @@ def test_kernels_that_cannot_be_made_of_the_weights() -> None:
         ElasticConv2d(2, 2, 5, kernels=(3, 7))
     with pytest.raises(InputError, match="needs an odd kernel, got 5"):
         ElasticConv2d(2, 2, 5, kernels=(4, 5))
+    with pytest.raises(InputError, match="kernel 1 is none of those"):
+        ElasticConv2d(2, 2, 5, kernels=(3, 5)).select(2, 2, 1)

@@ -23,6 +23,10 @@ def wide() -> MobileNetSupernet:
     return MobileNetSupernet(MobileNetSpace(STAGES, 10, 1, 8, stem=8, head=16), seed=2).train()
 
 
+def rectified(x: torch.Tensor, relu: bool) -> torch.Tensor:
+    return x.relu() if relu else x
+
+
 def test_a_batch_of_one_sub_net_is_what_that_sub_net_computes(wide: MobileNetSupernet, digits: Dataset) -> None:
     images = to_input(digits.train.images[:40])
     for arch in wide.space.sample(12, np.random.default_rng(0)):
@@ -37,7 +41,7 @@ def test_without_batch_norm_every_image_gets_the_logits_of_its_own_sub_net(
     """Batch-norm is what images share; with a fixed scale in its place, sub-nets do not see each other at all."""
     monkeypatch.setattr(ElasticBatchNorm2d, "forward", lambda self, x: 1.5 * x + self.bias[: x.shape[1], None, None])
     monkeypatch.setattr(
-        per_image, "_normalised", lambda x, norm, mask: (1.5 * x + norm.bias[: x.shape[1], None, None]) * (1 if mask is None else mask)
+        per_image, "_normalised", lambda x, norm, mask, relu=False: rectified((1.5 * x + norm.bias[: x.shape[1], None, None]) * mask, relu)
     )
     with torch.no_grad():
         for module in wide.modules():
