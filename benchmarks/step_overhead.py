@@ -104,7 +104,8 @@ def main() -> None:
         rows.append(row)
         print(table(rows[-1:]), flush=True)
     print(table(rows))
-    save("step_overhead", {"options": vars(options), "threads": 1, "torch": torch.__version__, "rows": rows})
+    name = "step_overhead" if options.device == "cpu" else f"step_overhead_{options.device}"
+    save(name, {"options": vars(options), "threads": 1, "torch": torch.__version__, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from hwnas.torch_tools import to_input
 
 Rows = npt.NDArray[np.int64]
 
+#: The largest number of bytes that the images of a set may take on the device that trains.
+RESIDENT = 2**30
+
 
 def batches_per_epoch(images: int, batch_size: int) -> int:
     """How many batches of nearly equal size, at least `batch_size`, hold `images`: no small rest whose statistics would be noise."""
@@ -23,13 +26,15 @@ def batches_per_epoch(images: int, batch_size: int) -> int:
 
 
 class Feed:
-    """The images of a split on a device, and batches of them: pixels 0..1 `(n, c, h, w)`, labels `(n,)`.
+    """The images of a split, and batches of them on a device: pixels 0..1 `(n, c, h, w)`, labels `(n,)`.
 
-    `rows` are the images of the split in use (all when None). With several processes each gets its part of every batch.
+    Sets of up to `RESIDENT` bytes live on the device, larger ones come batch by batch. `rows` are the images of the split in use (all when
+    None). With several processes each gets its part of every batch.
     """
 
     def __init__(self, split: Split, recipe: Recipe, device: torch.device, rows: Rows | None = None) -> None:
-        self.images, self.labels = torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
+        home = device if split.images.nbytes <= RESIDENT else torch.device("cpu")
+        self.images, self.labels = torch.from_numpy(split.images).to(home), torch.from_numpy(split.labels).to(home)
         self.rows = np.arange(len(split)) if rows is None else rows
         self.recipe, self.device = recipe, device
 
@@ -53,8 +58,8 @@ class Feed:
         return to_input(images), labels
 
     def _at(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        index = torch.from_numpy(rows).to(self.device)
-        return self.images[index], self.labels[index]
+        index = torch.from_numpy(rows).to(self.images.device)
+        return self.images[index].to(self.device), self.labels[index].to(self.device)
 
 
 class Moves:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.data import Dataset
+from hwnas.supernet import batches
 from hwnas.supernet.batches import Feed, Moves, batches_per_epoch, held_out_rows, shifted, without_square
 from hwnas.supernet.recipe import Recipe
 
@@ -79,3 +81,14 @@ def test_a_share_of_every_class_is_held_out(seed: int, share: float) -> None:
     assert sorted([*rows.tolist(), *kept.tolist()]) == list(range(200))
     assert np.abs(np.bincount(labels[kept], minlength=3) - share * np.bincount(labels, minlength=3)).max() <= 1
     assert len(held_out_rows(labels, 0.0)[1]) == 0
+
+
+def test_a_large_set_stays_in_main_memory_and_comes_batch_by_batch(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = torch.device("meta")  # stands for a GPU
+    assert Feed(digits.train, Recipe(), device).images.device == device
+    monkeypatch.setattr(batches, "RESIDENT", digits.train.images.nbytes - 1)
+    feed = Feed(digits.train, Recipe(), device)
+    assert feed.images.device == CPU
+    images, labels = feed._at(np.arange(5))
+    assert images.device == labels.device == device
+    assert images.shape == (5, 1, 8, 8)
