@@ -99,6 +99,21 @@ class MobileNetSpace(SearchSpace):
                 parts.append(Part(f"stage{s}.block{b}", side + first + (depth if b > min(stage.depths) else ()) + own))
             before = width
         self.parts = (*parts, Part("head", side + before))
+        self._lay_out_depths()
+
+    def _lay_out_depths(self) -> None:
+        """For every choice: the number of its block (0: it always counts), the column of the depth that decides, and the legal depths."""
+        n = len(self.choices)
+        self._block_number, self._depth_column = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        self._depths = np.zeros((n, max((len(choice.values) for choice in self.choices), default=1)), dtype=np.int64)
+        for s, stage in enumerate(self.stages, 1):
+            column = self._column.get(f"stage{s}.depth")
+            for b in range(1, stage.max_depth + 1):
+                for own in ("kernel", "expansion"):
+                    index = self._column.get(f"stage{s}.block{b}.{own}")
+                    if column is not None and index is not None:
+                        self._block_number[index], self._depth_column[index] = b, column
+                        self._depths[index, : len(stage.depths)] = stage.depths
 
     def _choose(self, name: str, values: Sequence[int]) -> tuple[int, ...]:
         """The index of a new choice, or none where there is nothing to choose."""
@@ -111,17 +126,9 @@ class MobileNetSpace(SearchSpace):
 
     def active(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """Kernel and expansion of blocks beyond the depth do nothing."""
-        mask = np.ones(archs.shape, dtype=bool)
-        for s, stage in enumerate(self.stages, 1):
-            column = self._column.get(f"stage{s}.depth")
-            if column is None:
-                continue
-            depth = np.array(stage.depths)[archs[:, column]]
-            for b in range(1, stage.max_depth + 1):
-                for own in ("kernel", "expansion"):
-                    if (index := self._column.get(f"stage{s}.block{b}.{own}")) is not None:
-                        mask[:, index] = b <= depth
-        return mask
+        depth = self._depths[np.arange(len(self.choices)), archs[:, self._depth_column]]
+        result: npt.NDArray[np.bool_] = depth >= self._block_number
+        return result
 
     @property
     def size(self) -> int:

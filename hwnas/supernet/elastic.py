@@ -27,6 +27,14 @@ class ElasticConv2d(nn.Module):
     matrix `(size ** 2, size ** 2)` of this layer, the same for all channels, which begins as the identity.
     """
 
+    c_in: int
+    c_out: int
+    kernel: int | tuple[int, int]
+    columns: tuple[tuple[int, int], ...]
+    groups: int
+    padding: tuple[int, int]
+    parts: list[tuple[slice, ...]]
+
     def __init__(
         self,
         c_in: int,
@@ -45,7 +53,8 @@ class ElasticConv2d(nn.Module):
         if kernels and max(kernels) != kernel:
             raise InputError(f"the largest of the kernels must be that of the weights, {kernel}, got {', '.join(map(str, kernels))}")
         self.stride, self.depthwise, self.dilation = stride, depthwise, dilation
-        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, *_pair(kernel)))
+        self.size = _pair(kernel)
+        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, *self.size))
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
         self.steps = tuple(itertools.pairwise(sorted(set(kernels), reverse=True)))
         self.transforms = nn.ParameterDict({_matrix(*step): nn.Parameter(torch.empty(step[1] ** 2, step[1] ** 2)) for step in self.steps})
@@ -55,12 +64,15 @@ class ElasticConv2d(nn.Module):
         """Uses this many channels and this kernel from now on, and of the input channels of the weights the runs `(first, number)`."""
         if self.steps and not any(kernel in step for step in self.steps):
             raise InputError(f"kernel {kernel} is none of those that there are transformations between: {self.steps}")
-        self.c_in, self.c_out, self.kernel, self.columns = c_in, c_out, kernel, columns
         height, width = _pair(kernel)
-        self.padding, self.groups = (self.dilation * (height // 2), self.dilation * (width // 2)), c_in if self.depthwise else 1
-        inner = () if self.steps else _centre(self.weight.shape[2:], height, width)
+        inner = () if self.steps else _centre(self.size, height, width)
         runs = columns or ((0, 1 if self.depthwise else c_in),)
-        self.parts = [(slice(c_out), slice(first, first + number), *inner) for first, number in runs]
+        # Not one by one: a module looks at everything that is set on it, and every step of a small sub-net selects all its layers.
+        self.__dict__.update(
+            c_in=c_in, c_out=c_out, kernel=kernel, columns=columns, groups=c_in if self.depthwise else 1,
+            padding=(self.dilation * (height // 2), self.dilation * (width // 2)),
+            parts=[(slice(c_out), slice(first, first + number), *inner) for first, number in runs],
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         """Shown by `print`: what there is, and what is in use."""
@@ -114,6 +126,7 @@ class ElasticBatchNorm2d(nn.Module):
 
     mean: torch.Tensor
     variance: torch.Tensor
+    channels: int
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -122,11 +135,12 @@ class ElasticBatchNorm2d(nn.Module):
         # Not in checkpoints: they describe the sub-net calibrated last, not the shared weights.
         self.register_buffer("mean", torch.zeros(channels), persistent=False)
         self.register_buffer("variance", torch.ones(channels), persistent=False)
-        self.eps, self.channels, self.count, self.collecting = eps, channels, 0, False
+        self.eps, self.count, self.collecting = eps, 0, False
+        self.select(channels)
 
     def select(self, channels: int) -> None:
         """Uses this many channels from now on."""
-        self.channels = channels
+        self.__dict__["channels"] = channels  # for speed, as in a convolution
 
     def extra_repr(self) -> str:
         """Shown by `print`: what there is, and what is in use."""

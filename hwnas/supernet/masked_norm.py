@@ -16,9 +16,7 @@ class _MaskedNorm(torch.autograd.Function):
     ) -> torch.Tensor:
         x = x * mask
         pixels = mask.sum((0, 2, 3)).clamp_(min=1) * (x.shape[2] * x.shape[3])  # of the images that have the channel
-        share = x.shape[0] * x.shape[2] * x.shape[3] / pixels
-        variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)  # over all images; zeros where there is no channel
-        mean, square = mean * share, (variance + mean.square()) * share
+        mean, square = x.sum((0, 2, 3)) / pixels, x.square().sum((0, 2, 3)) / pixels  # var_mean takes ten times as long
         inverse = torch.rsqrt((square - mean.square()).clamp_(min=0) + eps)
         scale = weight * inverse
         y = torch.addcmul((bias - mean * scale)[:, None, None] * mask, x, scale[:, None, None])

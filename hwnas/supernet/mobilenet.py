@@ -114,7 +114,7 @@ class ElasticBottleneck(nn.Module):
     def select(self, block: Block) -> None:
         """Takes the shapes of `block` from now on."""
         self.expands = block.expands
-        if self.expand is not None:
+        if self.expand is not None and block.expands:
             self.expand.select(block.c_in, block.hidden)
         self.depthwise.select(block.hidden, block.hidden, block.kernel)
         if self.squeeze is not None:
