@@ -2,8 +2,8 @@
 
     python benchmarks/step_overhead.py [--repeats 30] [--batch 64] [--resolution 32] [--device cuda] [--layout contiguous] [--compile]
 
-Both run the same plain step (forward, backward, clipping, SGD) on the same images, in turns; both activate their sub-net, as every step of a
-strategy does. Memory is the peak resident size of a fresh process that does nothing else, less that of one that only loads the libraries
+Both run the same plain step (forward, backward, clipping, SGD) on the same images, in turns; both activate their sub-net, as every step of
+a strategy does. Memory is the peak resident size of a fresh process that does nothing else, less that of one that only loads the libraries
 and the images; on a GPU the peak of torch's allocator. With --compile torch.compile has compiled both before the clock starts.
 """
 

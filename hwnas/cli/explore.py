@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def train(
     space: Annotated[str, typer.Option(help="A search space; see `hwnas spaces`.")],
-    data: Annotated[str, typer.Option(help="`digits`, an .npz file with arrays `images` and `labels`, a folder of images, or `datasets:NAME`.")],
+    data: Annotated[
+        str, typer.Option(help="`digits`, an .npz file with arrays `images` and `labels`, a folder of images, or `datasets:NAME`.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder for checkpoints and the log.")] = Path("runs/supernet"),
     strategy: Annotated[str, typer.Option(help="How the shared weights are trained.")] = "sandwich",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")] = None,

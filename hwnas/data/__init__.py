@@ -99,8 +99,8 @@ def load(spec: str | os.PathLike[str], *, resolution: int | None = None, seed: i
     A file holds `images`, `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)`, uint8 or float (0..1 or 0..255), `labels`, `(n,)` whole numbers
     from 0, and may hold `classes`, their names; in place of `images` it may hold `jpeg`, the bytes of picture files one after the other,
     and `offsets` `(n + 1,)`. A folder holds a folder of pictures per class; or `train` and `test` with such folders; or the binary files of
-    CIFAR-10 or CIFAR-100; or two `.npz` files with train and test in their names. `datasets:NAME` or `datasets:NAME:CONFIG` is a set of pictures
-    that the library datasets loads, by its name on the hub or from a folder.
+    CIFAR-10 or CIFAR-100; or two `.npz` files with train and test in their names. `datasets:NAME` or `datasets:NAME:CONFIG` is a
+    set of pictures that the library datasets loads, by its name on the hub or from a folder.
     Images are resized to `resolution` (None: as they are; pictures that are not square lose their longer ends) and split 60 / 20 / 20
     within each class; where test images are given apart, the rest is split 80 / 20. The split depends on the data and the seed alone.
     Raises InputError when the data cannot be used.

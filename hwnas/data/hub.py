@@ -56,7 +56,7 @@ def _open(name: str, config: str | None) -> dict[str, Any]:
         else:
             found = datasets.load_dataset(name, config)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError, datasets.exceptions.DatasetsError) as error:
-        raise InputError(f"{PREFIX}{name}: the library datasets cannot load it: {first_line(error)}") from error
+        raise InputError(f"{PREFIX}{name}: the library datasets cannot load it: {first_line(error.__cause__ or error)}") from error
     return dict(found) if isinstance(found, dict) else {"train": found}
 
 
@@ -71,7 +71,7 @@ def _picture_column(split: Any, text: str) -> str:
 
 
 def _labels(split: Any, text: str, names: Sequence[str] = ()) -> tuple[Labels, tuple[str, ...]]:
-    """Class numbers `(n,)` and the names of the classes, none where there are numbers only; texts count as `names` where these are given."""
+    """Class numbers `(n,)` and the names of the classes, none where there are numbers only; texts are of `names`, if given."""
     kinds = {name: feature.names for name, feature in split.features.items() if getattr(feature, "_type", "") == "ClassLabel"}
     if kinds:
         column = max(kinds, key=lambda name: len(kinds[name]))

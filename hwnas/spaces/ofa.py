@@ -31,7 +31,17 @@ def ofa_mobilenetv3(
     for width, stride, squeeze, activation in (*units, (160, 2, True, "HardSwish")):
         stages.append(Stage((width,), _DEPTHS, _KERNELS, _EXPANSIONS, stride, squeeze, activation))
     sizes = {"stem": 16, "head": 960, "mix": 1280}
-    return MobileNetSpace(stages, classes, channels, resolution, **sizes, activation="HardSwish", resolutions=resolutions, name=NAME, kernel_transforms=kernel_transforms)
+    return MobileNetSpace(
+        stages,
+        classes,
+        channels,
+        resolution,
+        **sizes,
+        activation="HardSwish",
+        resolutions=resolutions,
+        name=NAME,
+        kernel_transforms=kernel_transforms,
+    )
 
 
 def from_published(space: MobileNetSpace, published: Mapping[str, Any]) -> Archs:

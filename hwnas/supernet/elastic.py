@@ -20,10 +20,10 @@ from hwnas.supernet.processes import batch_norm
 class ElasticConv2d(nn.Module):
     """A convolution that uses the first output channels, the first (or chosen runs of) input channels and the centre of its kernel.
 
-    `weight` is `(c_out, c_in, height, width)`, for a depthwise convolution `(c_out, 1, height, width)`; zeros pad every side so that height
-    and width stay but for the stride. There is a bias when `bias`. Kernels are odd: one number, or height and width.
+    `weight` is `(c_out, c_in, height, width)`, for a depthwise convolution `(c_out, 1, height, width)`; zeros pad every side so that
+    height and width stay but for the stride. There is a bias when `bias`. Kernels are odd: one number, or height and width.
 
-    With `kernels`, the sides of the square ones that will be selected, a smaller kernel is the centre of the next larger one times a learned
+    With `kernels`, the sides of the square ones to be selected, a smaller kernel is the centre of the next larger one times a learned
     matrix `(size ** 2, size ** 2)` of this layer, the same for all channels, which begins as the identity.
     """
 

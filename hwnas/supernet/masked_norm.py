@@ -27,7 +27,7 @@ class _MaskedNorm(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, y, weight, mean, inverse, pixels, mask = context.saved_tensors
         # ReLU's derivative is 0 where there is no channel, since the result is 0 there.
         gradient = torch.ops.aten.threshold_backward(gradient, y, 0) if context.relu else gradient * mask

@@ -41,10 +41,10 @@ def train(
     `recipe` are fields of `hwnas.supernet.recipe.Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed`, ... `strategy` is a name or a
     strategy with options of its own.
     `out` is a folder: `supernet.safetensors` is replaced after every epoch, `train.jsonl` gets a line, and the checkpoints of the last
-    `keep_epochs` epochs stay in `epochs/`; `tensorboard` writes the lines for TensorBoard too, in `tensorboard/`. `resume=True` goes on after
-    the last finished epoch there (or begins, when there is none) and ends with the same bytes as a training that was not interrupted, given
-    the same `threads` (None: as torch is set). One thread is the default: sub-nets for small images gain a sixth of the time from a second
-    core, and lose a factor of ten when a neighbour needs it. `progress(step, steps, numbers)` is called after every step.
+    `keep_epochs` epochs stay in `epochs/`; `tensorboard` writes the lines for TensorBoard too, in `tensorboard/`. `resume=True` goes on
+    after the last finished epoch there (or begins, when there is none) and ends with the same bytes as a training that was not interrupted,
+    given the same `threads` (None: as torch is set). One thread is the default: sub-nets for small images gain a sixth of the time from a
+    second core, and lose a factor of ten when a neighbour needs it. `progress(step, steps, numbers)` is called after every step.
     `time_limit_s` shortens the training, schedule included, to the epochs that fit; the first one always runs. torch's global random
     state is neither read nor changed. Started by `torchrun`, every process trains its part of each batch, and the first one writes.
     Raises InputError for options out of range, data that do not fit the space, a folder that holds a training while `resume` is False, or

@@ -26,8 +26,8 @@ class Progressive(Strategy):
     Cai et al., Once-for-All: Train One Network and Specialize it for Efficient Deployment, ICLR 2020, section 3.3. `order` names the
     dimensions by the last word of their choices; what it does not name opens last. Within its phase a dimension opens from its largest
     value downwards. After the first phase every step trains `subnets` sub-nets on the labels and, where `distill`, on the predictions of
-    the largest sub-net as it was at the end of that phase. With `sort`, the channels that an opening dimension cuts are sorted by importance
-    first, so that the smaller sub-nets begin with the best of them.
+    the largest sub-net as it was at the end of that phase. With `sort`, the channels that an opening dimension cuts are sorted by
+    importance first, so that the smaller sub-nets begin with the best of them.
     """
 
     name: ClassVar[str] = "progressive"

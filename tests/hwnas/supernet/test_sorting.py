@@ -115,7 +115,9 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.parametrize("step", [9, 15])
-def test_progressive_shrinking_sorts_each_dimension_once_and_resumes(space: MobileNetSpace, digits: Dataset, tmp_path: Path, step: int) -> None:
+def test_progressive_shrinking_sorts_each_dimension_once_and_resumes(
+    space: MobileNetSpace, digits: Dataset, tmp_path: Path, step: int
+) -> None:
     def stop(now: int, _total: int, _numbers: dict[str, float]) -> None:
         if now == step:
             raise Interrupted
