@@ -1,11 +1,12 @@
 """Memory of a training step: one path of a cell space against a mixture of all its operators.
 
-    python benchmarks/one_path_memory.py [--batch 64] [--resolution 32] [--blocks 5] [--width 16]
+    python benchmarks/one_path_memory.py [--batch 32] [--resolution 32] [--blocks 3] [--width 16]
 
-The space is that of PNAS: eight operators, two of them in every block. The baseline is the relaxation of DARTS (Liu et al., ICLR 2019,
-section 2.2): all operators are computed, and what a block reads is their sum, weighted by the softmax of learned numbers; once with the
-inputs that an architecture has, and once with --inputs over all inputs too. One path is what one-path sampling and the multi-agent
-strategies train, a random architecture per step; the heaviest path has the operator that needs most memory everywhere.
+The space is that of PNAS: every side of a block chooses an input and one of eight operators. The baseline is the relaxation of DARTS (Liu
+et al., ICLR 2019, section 2.2), in which every candidate is computed and a side is their sum, weighted by the softmax of learned numbers:
+"all paths" has every operator on every input, "all operators" those on the inputs of one architecture. One path is what one-path sampling
+and the multi-agent strategies train, another random architecture in every step; the heaviest path has the largest separable convolution
+everywhere.
 
 All of them hold the same super-network and train it with momentum. Memory is the peak resident size (VmHWM) of a fresh process, less that
 of one that only loads the libraries and the images: it is what a machine must have, and unlike the counters of torch's allocator, which on
@@ -34,7 +35,7 @@ from hwnas.supernet.drawn import DrawnSupernet, run, steps
 from hwnas.supernet.recipe import Recipe
 from hwnas.supernet.trainer import _optimiser
 
-KINDS = ("one path", "heaviest path", "all operators", "all operators on all inputs")
+KINDS = ("one path", "heaviest path", "all operators", "all paths")
 HEAVIEST = OPERATORS.index("sep_conv_7x7")
 
 
@@ -113,7 +114,7 @@ def training(kind: str, options: Any, images: torch.Tensor, labels: torch.Tensor
     model: nn.Module = net
     if kind.startswith("all"):
         relaxed = Relaxed(10, 3, options.resolution, **sizes)
-        relaxed.every_input = kind == "all operators on all inputs"
+        relaxed.every_input = kind == "all paths"
         model = Mixture(net, relaxed.blueprint(arch))
     model.to(options.device).train()
     optimiser = _optimiser(model, Recipe(learning_rate=1e-3))
@@ -140,7 +141,7 @@ def child(options: Any) -> None:
     labels = torch.from_numpy(rng.integers(0, 10, options.batch)).to(options.device)
     if options.child != "nothing":
         step = training(options.child, options, images, labels)
-        for _ in range(options.steps if "path" in options.child else 2):
+        for _ in range(options.steps if options.child.endswith("path") else 2):
             step()
     print(torch.cuda.max_memory_allocated() / 2**20 if options.device == "cuda" else peak_rss_mb())
 
@@ -153,12 +154,11 @@ def peak_mb(kind: str, arguments: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--resolution", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--steps", type=int, default=10, help="steps of one path, each another one")
-    parser.add_argument("--inputs", action="store_true", help="also relax the inputs of blocks; needs much memory")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -167,10 +167,13 @@ def main() -> None:
         child(options)
         return
     empty, found = peak_mb("nothing", sys.argv[1:]), {}
-    for kind in KINDS[: None if options.inputs else -1]:
+    for kind in KINDS:
         found[kind] = peak_mb(kind, sys.argv[1:]) - empty
         print(f"{kind}: {found[kind]:.0f} MB", flush=True)
-    rows = [{"trained": kind, "MB": mb, "share of all operators": mb / found["all operators"]} for kind, mb in found.items()]
+    rows = [
+        {"trained": kind, "MB": mb, "of all operators": mb / found["all operators"], "of all paths": mb / found["all paths"]}
+        for kind, mb in found.items()
+    ]
     print(table(rows))
     save("one_path_memory", {"options": vars(options), "unit": "MB of 2 ** 20 bytes", "torch": torch.__version__, "rows": rows})
 
