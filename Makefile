@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 
 .PHONY: quickstart test test-aarch64 test-versions lint format bench docs clean
 
-quickstart: $(VENV)/.all ## Profile this machine, train, search, verify, report
+quickstart: $(VENV)/.quickstart ## Profile this machine, train, search, verify, report
 	$(BIN)/hwnas quickstart --out $(OUT)
 
 test: $(VENV)/.dev ## Run all tests
