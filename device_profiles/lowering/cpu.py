@@ -46,7 +46,7 @@ _DTYPES = frozenset({"float32", "int64", "bool"})
 def block_of(device: Mapping[str, Any], runtime: Mapping[str, Any]) -> int | None:
     """Channels per block of the runtime's layout on a device (see `fingerprint`); None where this lowering is not to be used.
 
-    It is used for the versions of onnxruntime in `VERSIONS` on x86-64 processors whose vectors have 256 or 512 bits.
+    It is used for the versions of onnxruntime in `VERSIONS` on x86-64 processors whose vectors have 512 bits: what it was compared with.
     """
     if (
         runtime.get("name") != "onnxruntime"
@@ -54,8 +54,7 @@ def block_of(device: Mapping[str, Any], runtime: Mapping[str, Any]) -> int | Non
         or device.get("architecture") not in ("x86_64", "AMD64")
     ):
         return None
-    isa = device.get("isa", ())
-    return 16 if "avx512f" in isa else 8 if "avx2" in isa else None
+    return 16 if "avx512f" in device.get("isa", ()) else None
 
 
 def lower_file(network: Network, trace: Trace, block: int) -> Network:

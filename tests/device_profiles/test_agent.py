@@ -129,7 +129,7 @@ def test_full_disk_is_refused_before_anything_is_written(
 
 
 def test_what_a_campaign_writes_is_within_the_estimate(file: Path, tmp_path: Path, runtime: RuntimeProcess) -> None:
-    settings = Protocol(block_ms=0.2, min_calls=2, warmup_calls=0, max_rounds=8, prelude_rounds=2)
+    settings = Protocol(block_ms=0.2, min_calls=2, warmup_calls=0, max_rounds=8, prelude_rounds=2, quiet=0.0)
     plan = profiling.plan_files([file], runtime)
     estimate = float(disk.check_before_measuring(plan, settings, None, tmp_path / "p.jsonl").split()[5]) * 1e6
     profiling.profile(plan, tmp_path / "p.jsonl", runtime, settings=settings)

@@ -23,7 +23,7 @@ from device_profiles.protocol import Protocol, copies_for
 from device_profiles.runtimes import RuntimeCrash, RuntimeProcess
 from device_profiles.seal import seal
 
-QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=4, call_us=50.0, max_copies=4, prelude_rounds=5)
+QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=4, call_us=50.0, max_copies=4, prelude_rounds=5, quiet=0.0)
 
 
 def plan_for(runtime: RuntimeProcess, networks: list[Network]) -> Plan:
@@ -112,7 +112,7 @@ with RuntimeProcess() as runtime:
         x = net.conv(f"c{i}", x, 16 + 16 * (i % 5), 1 + 2 * (i % 3))
     model = onnx_io.network_model(net.build(x))
     whole = WholeNetwork("n", model, runtime.executed_graph(model))
-    settings = Protocol(block_ms=3.0, min_rounds=4, max_rounds=4, prelude_rounds=4)
+    settings = Protocol(block_ms=3.0, min_rounds=4, max_rounds=4, prelude_rounds=4, quiet=0.0)
     Campaign(make_plan([whole.executed], [whole]), Path(sys.argv[1]), runtime, settings=settings).run()
 """
 
@@ -177,7 +177,7 @@ def test_budget_is_kept_and_what_matters_most_comes_first(runtime: RuntimeProces
     for i in range(60):
         x = net.conv(f"c{i}", x, 16 + 16 * (i % 31), 1)
     plan = plan_for(runtime, [net.build(x)])
-    settings = Protocol(block_ms=10.0, min_rounds=3, max_rounds=50)
+    settings = Protocol(block_ms=10.0, min_rounds=3, max_rounds=50, quiet=0.0)
     # How much of the plan a second buys depends on the machine and on who else uses it: the budget grows until something is done, and the
     # plan is far longer than that.
     budget_s, measured = 1.5, set[str]()

@@ -69,7 +69,7 @@ class MadeUp:
         return np.full(20, int(1000 + len(nodes) * each * self.factor(kind) * noise), dtype=np.int64)
 
 
-SETTINGS = Protocol(max_rounds=12, prelude_rounds=5)
+SETTINGS = Protocol(max_rounds=12, prelude_rounds=5, quiet=0.0)
 
 
 @pytest.fixture(scope="module", autouse=True)

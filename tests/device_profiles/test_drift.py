@@ -105,7 +105,7 @@ def test_a_device_that_throttles_half_way_gives_the_profile_of_one_that_does_not
     model = onnx_io.network_model(net.build(net.conv("c", "x", 8, 1)))
     executed = runtime.executed_graph(model)
     networks = tuple(WholeNetwork(f"n{i}", model, executed) for i in range(2))
-    settings = Protocol(min_rounds=20, max_rounds=20, prelude_rounds=10)
+    settings = Protocol(min_rounds=20, max_rounds=20, prelude_rounds=10, quiet=0.0)
     found = []
     for after in (10**9, 3 * 10 + 4 * 20 + 1):
         path, device = tmp_path / f"{after}.jsonl", Throttled(runtime, after)
@@ -125,7 +125,7 @@ def test_a_campaign_knows_what_the_device_could_do_at_another_time(runtime: Runt
     net = NetworkBuilder("n", {"x": Tensor((1, 8, 8, 8))})
     model = onnx_io.network_model(net.build(net.conv("c", "x", 8, 1)))
     plan = Plan((), (WholeNetwork("n", model, runtime.executed_graph(model)),))
-    settings = Protocol(min_rounds=6, max_rounds=6, prelude_rounds=6)
+    settings = Protocol(min_rounds=6, max_rounds=6, prelude_rounds=6, quiet=0.0)
     device: Any = Throttled(runtime, 10**9)
     Campaign(plan, tmp_path / "then.jsonl", device, settings=settings).run()
     then = DeviceProfile.read(tmp_path / "then.jsonl")

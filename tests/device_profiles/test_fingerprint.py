@@ -103,7 +103,7 @@ def test_emulated_times_are_no_measurements(runtime: RuntimeProcess, tmp_path: P
     net = NetworkBuilder("n", {"x": Tensor((1, 8, 8, 8))})
     plan = make_plan([runtime.executed_graph(onnx_io.network_model(net.build(net.conv("c", "x", 8, 1))))])
     root, path = runs_inside(tmp_path, f"/usr/bin/qemu-{os.uname().machine}"), tmp_path / "p.jsonl"
-    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2)
+    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2, quiet=0.0)
     with pytest.raises(DeviceError, match="emulated"):
         Campaign(plan, path, runtime, settings=settings, root=root).run()
     assert not path.exists()

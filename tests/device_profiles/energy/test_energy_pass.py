@@ -21,7 +21,7 @@ from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
 from device_profiles.runtimes import RuntimeFailure, RuntimeProcess
 
-QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, call_us=50.0, max_copies=4, prelude_rounds=3)
+QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, call_us=50.0, max_copies=4, prelude_rounds=3, quiet=0.0)
 
 IDLE_W, BUSY_W, RANGE_UJ = 20.0, 50.0, 4_000_000
 

@@ -20,7 +20,7 @@ from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
 from device_profiles.runtimes import RuntimeProcess
 
-QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, call_us=50.0, max_copies=4, prelude_rounds=3)
+QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, call_us=50.0, max_copies=4, prelude_rounds=3, quiet=0.0)
 
 IDLE_W, BUSY_W = 2.0, 8.0
 

@@ -242,7 +242,7 @@ def test_a_campaign_writes_down_what_it_was_measured_under(runtime: RuntimeProce
     root, path, told = tree({**QUIET, **cores("ondemand", 600)}), tmp_path / "p.jsonl", list[str]()
     net = NetworkBuilder("n", {"x": Tensor((1, 8, 8, 8))})
     executed = runtime.executed_graph(onnx_io.network_model(net.build(net.conv("c", "x", 8, 1))))
-    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2)
+    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2, quiet=0.0)
     Campaign(make_plan([executed]), path, runtime, settings=settings, root=root, notice=told.append).run()
     profile = DeviceProfile.read(path)
     (sentence,) = profile.header["conditions"]

@@ -17,7 +17,7 @@ from device_profiles.protocol import Protocol
 from device_profiles.proxies import proxies
 from device_profiles.runtimes import RuntimeFailure, RuntimeProcess
 
-QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2)
+QUICK = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=2, quiet=0.0)
 
 
 def wide(side: int, channels: int = 8) -> Network:

@@ -82,7 +82,7 @@ def test_what_measures_whole_networks_only_tells_them_as_they_are_written(name: 
     for batch in (1, 2):
         files.append(tmp_path / f"batch{batch}.onnx")
         files[-1].write_bytes(onnx_io.network_model(small(batch)))
-    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=3)
+    settings = Protocol(block_ms=1.0, min_rounds=3, max_rounds=3, prelude_rounds=3, quiet=0.0)
     with start(name) as process:
         plan = profiling.plan_files(files, process)
         profiling.profile(plan, tmp_path / "p.jsonl", process, settings=settings, meter=None)

@@ -25,7 +25,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
     model = onnx_io.network_model(net.build(net.activation("r", net.conv("b", net.conv("a", "x", 32, 3), 32, 1))))
     with RuntimeProcess("onnxruntime", 1) as runtime:
         whole = WholeNetwork("mobilenet/0.0/1x16x16", model, runtime.executed_graph(model))
-        settings = Protocol(block_ms=1.0, min_rounds=6, max_rounds=12, prelude_rounds=6)
+        settings = Protocol(block_ms=1.0, min_rounds=6, max_rounds=12, prelude_rounds=6, quiet=0.0)
         Campaign(make_plan([whole.executed], [whole]), folder / "p.jsonl", runtime, settings=settings).run()
     predictors.NetworkPredictor().fit(DeviceProfile.read(folder / "p.jsonl")).save(folder / "d.json")
     (folder / "net.onnx").write_bytes(model)

@@ -13,7 +13,7 @@ from device_profiles.protocol import Protocol
 from device_profiles.runtimes.process import RuntimeProcess
 from hwnas.export.measure import Costs, elsewhere, measure
 
-FAST = Protocol(min_rounds=3, max_rounds=4, prelude_rounds=1)
+FAST = Protocol(min_rounds=3, max_rounds=4, prelude_rounds=1, quiet=0.0)
 
 
 def model(width: int) -> bytes:

@@ -21,7 +21,7 @@ from hwnas.verify.place import Here
 _remote = runpy.run_path(str(Path(__file__).parents[2] / "device_profiles" / "test_remote.py"))
 running, server = _remote["running"], _remote["server"]
 
-QUICK = Protocol(min_rounds=3, max_rounds=3, prelude_rounds=3)
+QUICK = Protocol(min_rounds=3, max_rounds=3, prelude_rounds=3, quiet=0.0)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_what_is_measured_already_is_not_measured_again_and_costs_an_interrupted
         if "0 of 1" in message and share > 0.3:
             raise KeyboardInterrupt
 
-    stopped = Here(run.path, here.device, Protocol(min_rounds=30, max_rounds=30, prelude_rounds=3), stop)
+    stopped = Here(run.path, here.device, Protocol(min_rounds=30, max_rounds=30, prelude_rounds=3, quiet=0.0), stop)
     with pytest.raises(KeyboardInterrupt):
         stopped.measure(_space(run), archs[2:], None)
     journal = (run.path / "verify.jsonl.journal").read_bytes()
