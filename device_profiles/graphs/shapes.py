@@ -31,7 +31,9 @@ def computed(model: Any, known: Mapping[str, Tensor], constant: Callable[[Any], 
     for node in model.graph.node:
         result = _result(node, values, known, constant)
         if result is not None and result.size <= _LIMIT:
-            values[node.output[0]] = found[node.output[0]] = result
+            values[node.output[0]] = result
+            if result.size <= MAX_VALUES or result.dtype.kind in "iub":  # more floats are weights: they stay what they were made of
+                found[node.output[0]] = result
     return found
 
 

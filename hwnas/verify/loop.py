@@ -12,6 +12,7 @@ import numpy as np
 
 from device_profiles.campaign import Progress
 from device_profiles.drift import compare
+from device_profiles.boards.ssh import check_host
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
@@ -69,6 +70,8 @@ def verify(
     """
     space = _space(run)
     known = profile_of(device, profile)
+    if host is not None:
+        check_host(host)
     with run_lock(run.path, advice="verify when it has ended"):
         files.begin(run.path)
         place: Place = Here(run.path, device, settings, progress)
