@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from device_profiles.boards.ssh import check_host
 from device_profiles.campaign import Progress
 from device_profiles.drift import compare
-from device_profiles.boards.ssh import check_host
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
