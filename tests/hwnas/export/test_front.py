@@ -43,7 +43,7 @@ def run(walk: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def written(run: Run, cli: Any) -> dict[str, Any]:
     """What `hwnas export --int8` says about the best point."""
-    code, out, err = cli("export", run.path, "--pick", "best", "--int8", "--budget", "3s", "--json")
+    code, out, err = cli("export", run.path, "--pick", "best", "--int8", "--budget", "8s", "--json")
     assert code == 0, err
     return dict(json.loads(out))
 
@@ -123,7 +123,7 @@ def test_the_int8_file_is_one_and_says_so(written: dict[str, Any]) -> None:
 def test_the_same_export_again_measures_nothing_twice(run: Run, cli: Any, written: dict[str, Any]) -> None:
     profile = run.path / "models" / "int8.jsonl"
     before = [line for line in profile.read_text().splitlines() if '"network"' in line]
-    code, out, err = cli("export", run.path, "--pick", "best", "--int8", "--budget", "3s", "--json")
+    code, out, err = cli("export", run.path, "--pick", "best", "--int8", "--budget", "8s", "--json")
     assert code == 0, err
     again = json.loads(out)
     assert again["sha256"] == written["sha256"]
