@@ -47,8 +47,8 @@ def small_networks(runtime: RuntimeProcess, resolutions: Sequence[int], each: in
 class Rounds:
     """Blocks of the same items on one or more sides (a runtime and its items), sides and items in random order; the items are filled."""
 
-    def __init__(self, *sides: tuple[RuntimeProcess, Sequence[Item]]) -> None:
-        self.sides = sides
+    def __init__(self, *sides: tuple[RuntimeProcess, Sequence[Item]], settings: Protocol = SETTINGS) -> None:
+        self.sides, self.settings = sides, settings
         self.handles = [[runtime.load(item.model(), item.isolated) for item in items] for runtime, items in sides]
         self.rng = np.random.default_rng(0)
 
@@ -64,7 +64,7 @@ class Rounds:
             number += 1
 
     def _block(self, side: int, index: int) -> None:
-        (runtime, items), s = self.sides[side], SETTINGS
+        (runtime, items), s = self.sides[side], self.settings
         handle, block_ns = self.handles[side][index], int(s.block_ms * 1e6)
         times = runtime.time(handle, warmup=s.warmup_calls, block_ns=block_ns, min_calls=s.min_calls, max_calls=s.max_calls, quiet=s.quiet)
         items[index].rounds.append(protocol.block_summary(times, s.window_us))

@@ -2,9 +2,7 @@
 
 On a shared machine the sibling thread of a core may belong to somebody else, whose work makes everything on the core 1.3 to 2 times as
 slow, for milliseconds or for seconds. A probe, a small product of matrices, tells within some tens of microseconds how it is now.
-A block is begun on a core whose probe is near its best, and kept when the probe still is after it: a handful of such blocks says as much
-as some fifty that were taken as they came (mean difference between halves of the rounds 1.1 % with 8 rounds, against 9.5 % with 8 and 1.4 %
-with 24 as they came; 60 operators on a two-core machine that was quiet a fifth of the time).
+A block is begun on a core whose probe is near its best, and kept when the probe still is after it.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +28,9 @@ _RUNS = 3
 #: reach: a device that got slower for good is taken as it is after that, a neighbour who stays for a minute is not.
 _SLOT_NS, _SLOTS, _BEST = 50_000_000, 4096, 0.01
 
-#: At most this share of the time since the first block is spent on waiting and on blocks that are thrown away, after a first grace.
-_SHARE, _GRACE_NS = 2 / 3, 100_000_000
+#: At most this share of the time is spent on waiting and on blocks that are thrown away, after a first grace; and at most so long for one
+#: block: whoever asked for it must not take it for hung.
+_SHARE, _GRACE_NS, _MOST_NS = 2 / 3, 100_000_000, 2_000_000_000
 
 Nanoseconds = npt.NDArray[np.int64]
 
@@ -48,39 +46,42 @@ class Quiet:
         self._result = np.empty_like(self._left)
         self._fastest: deque[int] = deque(maxlen=_SLOTS)
         self._slot_ends, self._best = 0, float("inf")
-        self._started, self._waited = time.perf_counter_ns(), -_GRACE_NS
+        self._taken = self._waited = 0
+        self._home: list[int] = []
+        self._cores: list[int] = []
 
     def timed(self, block: Callable[[], Nanoseconds]) -> Nanoseconds:
         """What `block` returns when it ran in a quiet moment, or when patience is at its end."""
         home = host.allowed_cores()
-        cores = np.array(host.fast_cores(Path("/"), home))
+        if home != self._home:
+            self._home, self._cores = home, host.fast_cores(Path("/"), home)
+        start = begun = time.perf_counter_ns()
         try:
             while True:
-                start = time.perf_counter_ns()
-                self._wait(cores)
+                self._wait(start)
                 begun = time.perf_counter_ns()
-                self._waited += begun - start
                 times = block()
-                if self._is_quiet() or not self._patient():
+                if self._is_quiet() or not self._patient(start):
                     return times
-                self._waited += time.perf_counter_ns() - begun
         finally:
             _stay_on(home)
+            self._waited += begun - start
+            self._taken += time.perf_counter_ns() - start
 
-    def _wait(self, cores: npt.NDArray[Any]) -> None:
+    def _wait(self, start: int) -> None:
         """Returns on a core that is quiet now, or on any when patience is at its end."""
-        start = time.perf_counter_ns()
         while True:
-            for core in self.rng.permutation(cores):
+            for core in self.rng.permutation(self._cores):
                 _stay_on([int(core)])
                 if self._is_quiet():
                     return
-            if not self._patient(time.perf_counter_ns() - start):
+            if not self._patient(start):
                 return
 
-    def _patient(self, more: int = 0) -> bool:
-        """Whether waiting, with `more` nanoseconds that are not counted yet, is still within its share."""
-        return self._waited + more < _SHARE * (time.perf_counter_ns() - self._started)
+    def _patient(self, start: int) -> bool:
+        """Whether waiting since `start` is within its share of the time that all blocks took, with their waiting, and not too long."""
+        waiting = time.perf_counter_ns() - start
+        return waiting < _MOST_NS and self._waited + waiting < _GRACE_NS + _SHARE * (self._taken + waiting)
 
     def _is_quiet(self) -> bool:
         look = self._look()

@@ -71,6 +71,27 @@ def test_waiting_takes_its_share_of_the_time_and_no_more() -> None:
     assert quiet._waited / 1e9 <= 2 / 3 * (time.perf_counter() - start) + 0.1
 
 
+def test_patience_for_one_block_ends_however_much_was_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked for a block takes a child for hung that does not answer for long."""
+    monkeypatch.setattr(module, "_MOST_NS", 20_000_000)
+    quiet, blocks = Scripted(itertools.chain([10, 10], itertools.repeat(17, 1_000_000))), Blocks()
+    quiet.timed(blocks)
+    quiet._taken = 3_600_000_000_000  # an hour of blocks that nobody disturbed
+    quiet.timed(blocks)
+    assert blocks.number == 2
+    assert next(quiet.script, None) is not None
+
+
+def test_idle_time_buys_no_patience() -> None:
+    quiet, blocks = Scripted(itertools.chain([10, 10], itertools.repeat(17, 1_000_000))), Blocks()
+    quiet.timed(blocks)
+    before = quiet._taken
+    time.sleep(0.3)
+    quiet.timed(blocks)
+    assert quiet._waited <= 2 / 3 * quiet._taken + 0.1e9 + 0.05e9  # and what the last look and block took
+    assert before < 0.3e9
+
+
 def test_what_is_best_follows_a_device_that_got_slower_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SLOT_NS", 0)  # every look counts as if the last one were long ago
     quiet = Scripted(itertools.chain([10] * 20, itertools.repeat(17)))
