@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xgboost
-from sklearn.base import clone
 
 from device_profiles.errors import InputError
-from predictors.estimator import CostEstimator, Self, Vector, from_ratio, is_operators, to_ratio
+from predictors.estimator import Self, Vector
 from predictors.features import FEATURES, Matrix
+from predictors.over_base import OverBase
 from predictors.roofline import Roofline
 
 #: More of these is never cheaper, all else equal. The base grows with them too, so the product of both does.
@@ -22,7 +22,7 @@ MONOTONE = ("macs", "element_steps", "read_bytes", "written_bytes", "weight_byte
 _LARGEST = 1e30
 
 
-class BoostedTrees(CostEstimator):
+class BoostedTrees(OverBase):
     """Trees on `log(measured / base)`: the base carries the scale, the trees what it cannot know.
 
     Parameters: `base` (default `Roofline()`), and those of the trees; `monotone` forbids that more MACs or bytes make an operator cheaper.
@@ -51,10 +51,7 @@ class BoostedTrees(CostEstimator):
 
     def fit(self: Self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Learns from features `(n, n_features)` and times `(n,)`."""
-        features, times = self._validate(X, y)
-        self.operators_ = is_operators(features, times)
-        self.base_ = (Roofline() if self.base is None else clone(self.base)).fit(features, times)
-        ratio = to_ratio(times, self.base_.predict(features), self.operators_)
+        features, ratio = self._fit_base(X, y)
         matrix = xgboost.DMatrix(_float32(features), label=ratio, nthread=1)
         self.booster_ = xgboost.train(_parameters(self), matrix, num_boost_round=self.rounds)
         return self
@@ -63,7 +60,7 @@ class BoostedTrees(CostEstimator):
         """Times of rows `(m, n_features)`, shape `(m,)`, in the unit of the `y` of `fit`."""
         features = self._validate_predict(X)
         ratio = np.asarray(self.booster_.inplace_predict(_float32(features)), dtype=np.float64)
-        return from_ratio(ratio, self.base_.predict(features), self.operators_)
+        return self._times(features, ratio)
 
     def to_json(self) -> dict[str, Any]:
         """The trees as XGBoost writes them to JSON; the base is stored by the caller."""

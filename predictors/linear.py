@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
-from predictors.estimator import CostEstimator, Self, Vector, from_ratio, is_operators, to_ratio
+from predictors.estimator import Self, Vector
 from predictors.features import Matrix
-from predictors.roofline import Roofline
+from predictors.over_base import OverBase
 
 
-class LinearRatio(CostEstimator):
+class LinearRatio(OverBase):
     """Ridge regression of `log(measured / base)` on the logarithms of the features, each in units of its own spread.
 
     Parameters: `base` (default `Roofline()`), `penalty` on the squared coefficients.
@@ -28,12 +27,9 @@ class LinearRatio(CostEstimator):
 
     def fit(self: Self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Learns from features `(n, n_features)` and times `(n,)`."""
-        features, times = self._validate(X, y)
         model: Any = self
-        model.operators_ = is_operators(features, times)
-        model.base_ = (Roofline() if model.base is None else clone(model.base)).fit(features, times)
+        features, ratio = model._fit_base(X, y)
         model.scaling_ = Scaling(features)
-        ratio = to_ratio(times, model.base_.predict(features), model.operators_)
         ridge = Ridge(alpha=model.penalty).fit(model.scaling_(features), ratio)
         model.coef_, model.intercept_ = ridge.coef_, float(ridge.intercept_)
         return self
@@ -43,7 +39,7 @@ class LinearRatio(CostEstimator):
         features = self._validate_predict(X)
         # Not a matrix product: what a row gives must not depend on the others, to the last bit.
         ratio = (self.scaling_(features) * self.coef_).sum(axis=1) + self.intercept_
-        return from_ratio(ratio, self.base_.predict(features), self.operators_)
+        return self._times(features, ratio)
 
 
 class Scaling:

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from predictors.estimator import CostEstimator, Self, Vector, from_ratio, is_operators, to_ratio
+from predictors.estimator import Self, Vector
 from predictors.linear import Scaling
-from predictors.roofline import Roofline
+from predictors.over_base import OverBase
 
 
-class NeuralRatio(CostEstimator):
+class NeuralRatio(OverBase):
     """A perceptron with two hidden layers on the features that `LinearRatio` uses.
 
     Parameters: `base` (default `Roofline()`), `width` of the hidden layers, `penalty` on the squared weights, `epochs`, `seed`.
@@ -33,12 +32,9 @@ class NeuralRatio(CostEstimator):
 
     def fit(self: Self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Learns from features `(n, n_features)` and times `(n,)`."""
-        features, times = self._validate(X, y)
         model: Any = self
-        model.operators_ = is_operators(features, times)
-        model.base_ = (Roofline() if model.base is None else clone(model.base)).fit(features, times)
+        features, ratio = model._fit_base(X, y)
         model.scaling_ = Scaling(features)
-        ratio = to_ratio(times, model.base_.predict(features), model.operators_)
         size = (model.width, model.width)
         network = MLPRegressor(
             hidden_layer_sizes=size, alpha=model.penalty, max_iter=model.epochs, random_state=model.seed, learning_rate_init=3e-3
@@ -60,4 +56,4 @@ class NeuralRatio(CostEstimator):
         for number, (weights, biases) in enumerate(self.layers_):
             # Not a matrix product: what a row gives must not depend on the others, to the last bit.
             values = np.einsum("ij,jk->ik", values if number == 0 else np.maximum(values, 0.0), weights) + biases
-        return from_ratio(values[:, 0], self.base_.predict(features), self.operators_)
+        return self._times(features, values[:, 0])
