@@ -26,7 +26,8 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 def time_whole(runtime: RuntimeProcess, networks: Sequence[WholeNetwork], out: Path, profile: DeviceProfile, budget: str | None) -> None:
     """Times networks whole into the profile `out`, or goes on with it, corrected to the state in which `profile` was measured."""
     plan = Plan((), (*networks, *light_networks(runtime)))
-    Campaign(plan, out, runtime, budget_s=seconds(budget), progress=_show, known=profile.canary_windows()).run()
+    known = {key: q.value for key, q in profile.canaries().items()}
+    Campaign(plan, out, runtime, budget_s=seconds(budget), progress=_show, known=known).run()
     print(flush=True)
 
 

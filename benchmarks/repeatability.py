@@ -3,9 +3,9 @@
     python benchmarks/repeatability.py [--seconds 0.6]
 
 Three ways to time the same operators and networks on onnxruntime, one thread, each way twice: the protocol of hwnas (two campaigns in two
-processes of their own, their rounds interleaved; once more without waiting for quiet moments), a loop of 100 calls of which the median is
-taken, and `torch.utils.benchmark` (`blocked_autorange`, its median). The loops run through all items, then through all of them again. A
-second line of each loop gets as much time per item as hwnas does. CV: standard deviation of the two over their mean.
+processes of their own, their rounds interleaved; once more without knowing which calls were quiet), a loop of 100 calls of which the
+median is taken, and `torch.utils.benchmark` (`blocked_autorange`, its median). The loops run through all items, then through all of them
+again. A second line of each loop gets as much time per item as hwnas does. CV: standard deviation of the two over their mean.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def main() -> None:
     found = {"hwnas": ours(what, seconds)}
     spent = time.monotonic() - start
     each = spent / 2 / (len(what.operators) + len(what.networks))
-    found["hwnas, blocks as they come, same time"] = ours(what, each, replace(SETTINGS, quiet=0.0), least=3)
+    found["hwnas, without probes, same time"] = ours(what, each, replace(SETTINGS, quiet=0.0), least=3)
     found |= loops(what, each)
     rows = [row(name, pairs) for name, pairs in found.items()]
     print(table(rows))

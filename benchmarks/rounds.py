@@ -66,8 +66,10 @@ class Rounds:
     def _block(self, side: int, index: int) -> None:
         (runtime, items), s = self.sides[side], self.settings
         handle, block_ns = self.handles[side][index], int(s.block_ms * 1e6)
-        times = runtime.time(handle, warmup=s.warmup_calls, block_ns=block_ns, min_calls=s.min_calls, max_calls=s.max_calls, quiet=s.quiet)
-        items[index].rounds.append(protocol.block_summary(times, s.window_us))
+        times, quiet = runtime.block(
+            handle, warmup=s.warmup_calls, block_ns=block_ns, min_calls=s.min_calls, max_calls=s.max_calls, quiet=s.quiet
+        )
+        items[index].rounds.append(protocol.block_summary(times, s.window_us, quiet))
 
 
 def value_ms(item: Item) -> float:

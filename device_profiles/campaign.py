@@ -53,9 +53,8 @@ _PRELUDE_SHARE = 0.05
 #: At most this share of a budget is spent on waiting for a hot device to cool down.
 _GATE_SHARE = 0.2
 
-#: After a look at whether an item is done early it gets this many times its rounds before the next; and the drift over its rounds up to
-#: which it may be done early.
-_LOOK_AGAIN, _CALM = 1.4, 0.02
+#: The drift over its rounds up to which an item may be done early.
+_CALM = 0.02
 
 #: Rounds that a result needs at the very least when the budget ends.
 _LEAST_ROUNDS = 3
@@ -65,8 +64,8 @@ _LEAST_ROUNDS = 3
 class Outcome:
     """What a campaign did: items measured now, had already, failed, left unfinished; seconds in all.
 
-    `timing_share`: of the seconds until the last time was taken, the share spent on blocks, with their first calls and the waiting for
-    quiet moments, and not on models and files (memory and energy come after them).
+    `timing_share`: of the seconds until the last time was taken, the share spent on blocks, with their first calls, and not on models and
+    files (memory and energy come after them).
     """
 
     measured: int
@@ -83,7 +82,7 @@ class Campaign:
     `meter` measures energy after the times ("auto" takes the best that this device has), `memory` the peak memory of whole networks. `pin`
     keeps the runtime on as many cores as it has threads; see `pinning` for None. `functional` lets an emulated processor through: its
     profile says so, and predictors refuse it. `notice` is told what speaks against measuring now, a sentence at a time. `root` holds the
-    files that tell the state of the machine. `known`: what the canaries took on this device at another time, when it may have been better.
+    files that tell the state of the machine. `known`: ms of the canaries on this device at another, maybe better time.
     """
 
     def __init__(
@@ -105,13 +104,13 @@ class Campaign:
     ) -> None:
         self.plan, self.path, self.runtime = plan, path, runtime
         self.settings = settings or Protocol()
-        self.budget_s, self.progress, self.notice = budget_s, progress or _silent, notice or _unheard
+        self.budget_s, self.progress, self.notice = budget_s, progress or _nobody, notice or _nobody
         self.meter, self.memory, self.functional, self.root = meter, memory, functional, root
         self.known: Known = known or {}
         cores, self._pinned = cores_for(root, runtime.threads, host.allowed_cores(), pin)
         self._pinning, self._reserve_s = Pinning(runtime, cores), 0.0
         self._timed_s, self._target = 0.0, self.settings.max_rounds
-        self._looks = _looks(self.settings)
+        self._looks = self.settings.looks()
         self._effort = Effort(self.settings)
 
     def run(self) -> Outcome:
@@ -130,7 +129,7 @@ class Campaign:
             before = [*conditions.before(self.root, self.runtime.threads), *filter(None, [self._pinned])]
             done = open_profile(self.profile, device, self.settings, self._passes, before, self.functional)
             self._tell(before)
-            self._earlier = DeviceProfile.read(self.path).canary_windows() if self.profile.lines else {}
+            self._earlier = DeviceProfile.read(self.path).canary_blocks() if self.profile.lines else {}
             everything = plan_items(self.plan, self.settings)
             items = [item for item in everything if item.key not in done]
             background = background_items()
@@ -194,7 +193,7 @@ class Campaign:
         if self.budget_s is None:
             return self.settings.max_rounds
         rounds = int(self._effort.rounds(0.95 * self._left(), self._background, active, pending))
-        return min(max(rounds, self.settings.min_rounds), self.settings.max_rounds)
+        return min(max(rounds, self.settings.min_rounds, self.settings.good_rounds), self.settings.max_rounds)
 
     def _admit(self, active: list[Item], pending: deque[Item]) -> None:
         """Takes up as many pending items as fit into memory and get all their rounds in the rest of the budget; always at least one."""
@@ -231,12 +230,12 @@ class Campaign:
             self._effort.saw_load(item, time.monotonic() - started)
             item.handle = (self.runtime.generation, handle)
         s, started = self.settings, time.monotonic()
-        times = self.runtime.time(
+        times, quiet = self.runtime.block(
             item.handle[1], warmup=s.warmup_calls, block_ns=int(s.block_ms * 1e6), min_calls=s.min_calls, max_calls=s.max_calls,
             quiet=s.quiet,
         )  # fmt: skip
         self._timed_s += time.monotonic() - started
-        item.rounds.append(protocol.block_summary(times, s.window_us))
+        item.rounds.append(protocol.block_summary(times, s.window_us, quiet))
         item.numbers.append(self._number)
         self.journal.append(journal.entry(item))
         self._effort.saw_block(item, time.monotonic() - started)
@@ -254,7 +253,8 @@ class Campaign:
         return item.half_width < self.settings.narrow and self._drift(item).ratio < 1 + _CALM
 
     def _drift(self, item: Item) -> Drift:
-        return drift(self._background[1:], item.numbers, self._earlier, self.known)
+        quiet = bool(protocol.has_quiet(np.array(item.rounds)))
+        return drift(self._background[1:], item.numbers, self._earlier, self.known, quiet)
 
     def _report(self, total: int, active: list[Item], pending: deque[Item]) -> None:
         done = total - len(active) - len(pending)
@@ -277,8 +277,8 @@ class Campaign:
 
     def _write_canaries(self, background: list[Item], done: set[str]) -> None:
         for item in background[1:]:
-            session = sum(key.startswith(item.key) for key in done)
             if item.rounds:
+                session = sum(key.startswith(item.key) for key in done)
                 self.profile.append({"type": "canary", "key": f"{item.key}/{session}", "samples_ms": item.rounds})
 
     def _measure_more(self, everything: list[Item], floor: Item) -> None:
@@ -299,17 +299,5 @@ class Campaign:
             self.notice(sentence)
 
 
-def _looks(settings: Protocol) -> set[int]:
-    """The numbers of rounds after which an item may be done early."""
-    found = [settings.min_rounds]
-    while found[-1] < settings.max_rounds:
-        found.append(math.ceil(_LOOK_AGAIN * found[-1]))
-    return set(found)
-
-
-def _silent(share: float, message: str) -> None:
-    """Progress that nobody watches."""
-
-
-def _unheard(sentence: str) -> None:
-    """A notice that nobody reads."""
+def _nobody(*heard: object) -> None:
+    """Hears progress and notices where nobody else does."""

@@ -12,13 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from device_profiles.items import Item
-from device_profiles.protocol import DRIFT, low_mean
+from device_profiles.protocol import DRIFT, has_quiet, low_mean, quiet_typical
 from device_profiles.quantity import Quantity
 
-#: Canary key -> the fastest windows of its blocks in ms.
-Known = Mapping[str, Sequence[float]]
+#: Canary key -> its blocks, rows of three or five numbers; and what it took at another time, in ms.
+Blocks = Mapping[str, Sequence[Sequence[float]]]
+Known = Mapping[str, float]
+
+#: A device at its best is as fast as in the fastest tenth of the stretches of so many rounds.
+_STRETCH, _BEST = 24, 0.1
 
 
 @dataclass(frozen=True)
@@ -41,19 +46,36 @@ class Drift:
         return Quantity(value, quantity.low / self.ratio / spread, quantity.high / self.ratio * spread, quantity.origin)
 
 
-def drift(canaries: Sequence[Item], numbers: Sequence[int], *earlier: Known) -> Drift:
+def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Blocks, known: Known, quiet: bool) -> Drift:
     """The drift over the rounds from the first to the last of `numbers`.
 
-    `canaries` hold this campaign's rounds of them, each of `earlier` those of earlier campaigns on the same device.
+    `canaries` hold this campaign's rounds of them, `earlier` those of earlier campaigns on the same device, `known` what they took when it
+    may have been better. `quiet`: what was timed is judged by its quiet calls, so the canaries are too, where they have enough of them.
     """
     logs = []
     for item in canaries:
-        own = np.array([block[0] for block in item.rounds])
+        own = np.array(item.rounds)
         here = own[(np.array(item.numbers) >= numbers[0]) & (np.array(item.numbers) <= numbers[-1])]
-        known = [np.asarray(campaigns.get(item.key, ()), dtype=np.float64) for campaigns in earlier]
-        best = min(float(low_mean(part)) for part in (own, here, *known) if len(part))
-        logs.append(math.log(float(low_mean(here)) / best) if len(here) else 0.0)
+        if not len(here):
+            logs.append(0.0)
+            continue
+        parts = [own, here, *([np.array(earlier[item.key])] if item.key in earlier else [])]
+        alone = quiet and all(has_quiet(part) for part in parts)
+        level, best = (quiet_typical, _best_quiet) if alone else (_low, _low)
+        logs.append(math.log(float(level(here)) / min([*map(best, parts), known.get(item.key, math.inf), float(level(here))])))
     return Drift(math.exp(float(np.mean(logs))), (max(logs) - min(logs)) / 2)
+
+
+def _low(blocks: npt.NDArray[np.float64]) -> float:
+    return float(low_mean(blocks[:, 0]))
+
+
+def _best_quiet(blocks: npt.NDArray[np.float64]) -> float:
+    """What quiet calls took in the fastest stretches of `blocks` `(rounds, 5)`, which hold enough of them in all."""
+    stretches = np.array_split(blocks, max(1, len(blocks) // _STRETCH))
+    return float(
+        np.quantile([float(quiet_typical(part)) for part in stretches if has_quiet(part)] or [float(quiet_typical(blocks))], _BEST)
+    )
 
 
 def compare(now: Mapping[str, Quantity], before: Mapping[str, Quantity]) -> Quantity | None:

@@ -19,7 +19,10 @@ def operator_line(
 ) -> dict[str, Any]:
     """The profile line of an operator from its raw rounds: the empty call is subtracted, and the rest divided by the copies."""
     # A kernel cheaper than the clock can tell still takes some time: never 0.
-    samples = np.maximum((raw - floor_ms) / copies, 1e-6)
+    samples = raw.copy()
+    samples[:, :4] = np.maximum((raw[:, :4] - floor_ms) / copies, 1e-6)
+    if samples.shape[1] > 4:
+        samples[samples[:, 4] == 0, 3] = 0.0
     line = {
         "type": "operator", "key": key, "status": "ok", "operator": op.to_json(),
         "copies": copies, "floor_ms": _short(floor_ms), **_numbers(samples, over, min_rounds),

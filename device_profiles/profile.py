@@ -37,8 +37,8 @@ MAX_MS = 1e9
 class OperatorMeasurement:
     """What one executed operator costs.
 
-    `samples_ms`: shape `(rounds, 3)`, per operator: the fastest window, the median and the 95th percentile of each block, as they were
-    measured; `latency_ms` is corrected for drift.
+    `samples_ms`: shape `(rounds, 3 or 5)`, per operator: the fastest window, the median and the 95th percentile of each block, as they were
+    measured, and where it is known what its quiet calls took and how many they were; `latency_ms` is corrected for drift.
     """
 
     key: str
@@ -146,17 +146,18 @@ class DeviceProfile:
         energy, memory = (extras.quantities(self.lines, name) for name in ("energy_mj", "memory_mb"))
         return [replace(m, energy_mj=energy.get(m.key), memory_mb=memory.get(m.key)) for m in map(_network, self._good("network"))]
 
-    def canary_windows(self) -> dict[str, list[float]]:
-        """The fastest windows in ms of every canary over all campaigns on this file, by its key without the campaign."""
-        found: dict[str, list[float]] = {}
+    def canary_blocks(self) -> dict[str, list[list[float]]]:
+        """The blocks of every canary over all campaigns on this file, by its key without the campaign: rows as in `samples_ms`."""
+        found: dict[str, list[list[float]]] = {}
         for line in self.lines:
             if line["type"] == "canary":
-                found.setdefault(line["key"].rpartition("/")[0], []).extend(float(row[0]) for row in line["samples_ms"])
-        return found
+                found.setdefault(line["key"].rpartition("/")[0], []).extend(_samples(line).tolist())
+        narrowest = {key: min(map(len, rows)) for key, rows in found.items()}
+        return {key: [row[: narrowest[key]] for row in rows] for key, rows in found.items()}
 
     def canaries(self) -> dict[str, Quantity]:
         """What the canaries take on this device at its best: what tells later whether it still is as it was."""
-        return {key: estimate([[v, v, v] for v in windows]) for key, windows in self.canary_windows().items()}
+        return {key: estimate(blocks) for key, blocks in self.canary_blocks().items()}
 
     def failures(self) -> list[dict[str, Any]]:
         """The lines of operators and networks that could not be measured, with their errors."""
@@ -213,7 +214,7 @@ def _check(line: dict[str, Any], number: int) -> None:
         raise InputError("a measurement needs a key")
     elif kind in extras.TYPES:
         extras.check(line)
-    elif kind == "canary" and not (_samples(line) > 0).all():
+    elif kind == "canary" and not (_samples(line)[:, :3] > 0).all():
         raise InputError("the times of a canary must be positive")
     elif kind != "canary" and line.get("status") == "ok":
         _check_measurement(line)
@@ -252,8 +253,8 @@ def _check_measurement(line: dict[str, Any]) -> None:
 
 def _samples(line: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     samples = np.asarray(line["samples_ms"], dtype=np.float64)
-    if samples.ndim != 2 or samples.shape[1] != 3:
-        raise InputError(f"samples_ms must be rows of three numbers, got shape {samples.shape}")
+    if samples.ndim != 2 or samples.shape[1] not in (3, 5):
+        raise InputError(f"samples_ms must be rows of three or five numbers, got shape {samples.shape}")
     if not ((samples >= 0) & (samples <= MAX_MS)).all():
         raise InputError("samples_ms must be finite numbers from 0")
     return samples

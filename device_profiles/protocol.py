@@ -26,6 +26,10 @@ from device_profiles.quantity import Quantity
 #: Share of the rounds, from the fastest, that the headline averages; never fewer than three rounds.
 LOW_SHARE = 1 / 16
 
+#: A result is judged by its quiet calls alone when there are so many of them, from so many rounds; and which of them counts: a little below
+#: the median, because a call between two quiet moments need not have been quiet all the way.
+_QUIET_CALLS, _QUIET_ROUNDS, _TYPICAL = 16, 3, 0.35
+
 #: What remains unknown however many rounds there are: repeated campaigns on a quiet machine differ by about this much.
 SYSTEMATIC = 0.004
 
@@ -34,6 +38,9 @@ NOISY = 0.03
 
 #: A device whose canaries run slower than at their best by more than this has drifted.
 DRIFT = 0.03
+
+#: After a look at whether an item is done early it gets this many times its rounds before the next look.
+_LOOK_AGAIN = 1.4
 
 #: Draws of the bootstrap behind every interval.
 _BOOTSTRAP = 200
@@ -44,9 +51,10 @@ class Protocol:
     """The settings of a campaign; they are written into the profile.
 
     `min_rounds` and `max_rounds` bound the rounds per item; `narrow` is the relative half-width at which an item needs no more of them.
+    `good_rounds` is what a budget gives every item that it takes up, as long as it is not narrow: fewer items, but good ones.
     `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
-    A block is begun, and kept, where a probe of the core takes at most `quiet` times its best, as long as waiting takes no more than two
-    thirds of the time; see `runtimes.quiet`. `prelude_rounds` time nothing but the canaries, to learn what the device can do before
+    A call is quiet where a probe of the core takes at most `quiet` times its best right before and right after it; see `runtimes.quiet`.
+    `prelude_rounds` time nothing but the canaries, to learn what the device can do before
     anything is compared with it.
     """
 
@@ -56,23 +64,39 @@ class Protocol:
     min_calls: int = 3
     max_calls: int = 5000
     min_rounds: int = 12
+    good_rounds: int = 32
     max_rounds: int = 240
     narrow: float = 0.006
     call_us: float = 200.0
     max_copies: int = 32
     prelude_rounds: int = 80
-    quiet: float = 1.1
+    quiet: float = 1.3
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON."""
         return asdict(self)
 
+    def looks(self) -> set[int]:
+        """The numbers of rounds after which an item may be done early."""
+        found = [self.min_rounds]
+        while found[-1] < self.max_rounds:
+            found.append(math.ceil(_LOOK_AGAIN * found[-1]))
+        return set(found)
 
-def block_summary(times_ns: npt.NDArray[np.int64], window_us: float) -> list[float]:
-    """One block in milliseconds per call: the fastest window, the median and the 95th percentile."""
+
+def block_summary(times_ns: npt.NDArray[np.int64], window_us: float, quiet: npt.NDArray[np.bool_] | None = None) -> list[float]:
+    """One block in milliseconds per call: the fastest window, the median and the 95th percentile.
+
+    Where it is known which calls were `quiet` `(calls,)`, two numbers more: what these took (0 when there are none), and how many they are.
+    """
     calls = int(np.ceil(window_us * 1e3 / np.median(times_ns)))
     windows = times_ns[: len(times_ns) // calls * calls].reshape(-1, calls) if calls < len(times_ns) else times_ns[None]
-    return [round(float(v) / 1e6, 7) for v in (windows.mean(axis=1).min(), *np.percentile(times_ns, (50, 95)))]
+    summary = [round(float(v) / 1e6, 7) for v in (windows.mean(axis=1).min(), *np.percentile(times_ns, (50, 95)))]
+    if quiet is None:
+        return summary
+    left_alone = times_ns[quiet]
+    typical = round(float(np.quantile(left_alone, _TYPICAL)) / 1e6, 7) if left_alone.size else 0.0
+    return [*summary, typical, float(left_alone.size)]
 
 
 def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -82,22 +106,45 @@ def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return low
 
 
+def has_quiet(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether blocks `(..., rounds, 3 or 5)` hold enough quiet calls to be judged by them alone; `(...)`."""
+    if samples_ms.shape[-1] < 5:
+        return np.zeros(samples_ms.shape[:-2], dtype=bool)
+    counts = samples_ms[..., 4]
+    enough: npt.NDArray[np.bool_] = (counts.sum(axis=-1) >= _QUIET_CALLS) & ((counts > 0).sum(axis=-1) >= _QUIET_ROUNDS)
+    return enough
+
+
+def quiet_typical(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What quiet calls took, over blocks `(..., rounds, 5)` by how many each of them holds; `(...)`. Means nothing without any."""
+    order = np.argsort(samples_ms[..., 3], axis=-1)
+    values, counts = (np.take_along_axis(samples_ms[..., column], order, axis=-1) for column in (3, 4))
+    below = counts.cumsum(axis=-1) - counts / 2
+    first = (below >= _TYPICAL * counts.sum(axis=-1, keepdims=True)) & (counts > 0)
+    return np.asarray(np.take_along_axis(values, first.argmax(axis=-1)[..., None], axis=-1)[..., 0])
+
+
+def headline(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The time that the device needs when it is left alone, from blocks `(..., rounds, 3 or 5)`; `(...)`."""
+    enough, low = has_quiet(samples_ms), low_mean(samples_ms[..., 0])
+    return np.where(enough, quiet_typical(samples_ms), low) if enough.any() else low
+
+
 def estimate(samples_ms: npt.ArrayLike, systematic: float = SYSTEMATIC) -> Quantity:
     """The headline and its 90 % interval from the blocks of one item.
 
-    `samples_ms`: shape `(rounds, 3)`, the summary of each block. The interval is that of a bootstrap over rounds, widened by the
+    `samples_ms`: shape `(rounds, 3 or 5)`, the summary of each block. The interval is that of a bootstrap over rounds, widened by the
     `systematic` share. Raises InputError without a round.
     """
     samples = np.asarray(samples_ms, dtype=np.float64)
     if samples.ndim != 2 or samples.shape[0] == 0:
         raise InputError(f"an estimate needs at least one round of three numbers, got an array of shape {samples.shape}")
-    low = samples[:, 0]
-    value = float(low_mean(low))
-    draws = np.random.default_rng(0).integers(0, len(low), (_BOOTSTRAP, len(low)))
+    value = float(headline(samples))
+    draws = np.random.default_rng(0).integers(0, len(samples), (_BOOTSTRAP, len(samples)))
     # The least of a resample can only lie above the least of the sample, so the bootstrap is mirrored around the estimate.
-    spread = np.abs(low_mean(low[draws]) - value)
+    spread = np.abs(headline(samples[draws]) - value)
     half = float(np.quantile(spread, 0.9)) + systematic * value
-    if len(low) < 3:
+    if len(samples) < 3:
         half += 0.05 * value  # one or two rounds say nothing about their spread
     return Quantity(value, max(value - half, 0.0), value + half, "measured")
 

@@ -18,6 +18,10 @@ from device_profiles.errors import DeviceError
 Array = npt.NDArray[Any]
 
 
+def nothing() -> None:
+    """What is done before a call where nothing is."""
+
+
 @dataclass(frozen=True)
 class Executed:
     """What a runtime says it executes for a model.
@@ -43,9 +47,11 @@ class Session(ABC):
     def outputs(self) -> list[Array]:
         """Runs the model once; its outputs in the order of the model, as float32 where the runtime computes in less."""
 
-    def time(self, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+    def time(
+        self, warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = nothing
+    ) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls, shape `(calls,)`; see `time_calls`."""
-        return time_calls(self.call, warmup, block_ns, min_calls, max_calls)
+        return time_calls(self.call, warmup, block_ns, min_calls, max_calls, before)
 
 
 class Runtime(ABC):
@@ -90,7 +96,7 @@ def feeds(inputs: Sequence[tuple[str, Sequence[Any], np.dtype[Any]]]) -> dict[st
 
 
 def time_calls(
-    call: Callable[[], object], warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = lambda: None
+    call: Callable[[], object], warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = nothing
 ) -> npt.NDArray[np.int64]:
     """Times single calls back to back until the block is full; returns nanoseconds per call, shape `(calls,)`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,13 @@ class IsolatedSession(Session):
         self._run()
         return self.result
 
-    def time(self, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+    def time(
+        self, warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = base.nothing
+    ) -> npt.NDArray[np.int64]:
         """Nanoseconds of single runs, without making their inputs, shape `(calls,)`; see `base.time_calls`."""
-        return base.time_calls(self._run, warmup, block_ns, min_calls, max_calls, self._prepare)
+
+        def prepare() -> None:
+            self._prepare()
+            before()
+
+        return base.time_calls(self._run, warmup, block_ns, min_calls, max_calls, prepare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ class MovedSession(BoundSession):
         self.sources = {name: Place(array.shape, array.dtype) for name, array in self.inputs.items()}
         self.results = {v.name: Place(v.shape, _NUMPY[v.type]) for v in session.get_outputs() if _fixed(v)}
 
-    def time(self, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+    def time(
+        self, warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = base.nothing
+    ) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls, all in the same place."""
         for name, place in self.sources.items():
             array = place.move(self.rng)
@@ -82,7 +85,7 @@ class MovedSession(BoundSession):
             self.binding.bind_input(name, "cpu", 0, place.dtype, place.shape, array.ctypes.data)
         for name, place in self.results.items():
             self.binding.bind_output(name, "cpu", 0, place.dtype, place.shape, place.move(self.rng).ctypes.data)
-        return super().time(warmup, block_ns, min_calls, max_calls)
+        return super().time(warmup, block_ns, min_calls, max_calls, before)
 
 
 class Runtime(base.Runtime):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,12 @@ class Session(base.Session):
                 array[...] = self.inputs[name]
             self.request.set_tensor(port, ov.Tensor(array, shared_memory=True))
 
-    def time(self, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+    def time(
+        self, warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = base.nothing
+    ) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls, all in the same place."""
         self.move()
-        return super().time(warmup, block_ns, min_calls, max_calls)
+        return super().time(warmup, block_ns, min_calls, max_calls, before)
 
     def call(self) -> object:
         """Runs the model once: with arrays in and out as one who calls the compiled model; isolated operators on tensors set already."""

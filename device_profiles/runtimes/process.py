@@ -172,11 +172,17 @@ class RuntimeProcess:
         self.run(int(self._ask({"request": "load", "isolated": False}, empty)[0]["handle"]))
         return int(self._ask({"request": "memory"}, model, self._patience_s)[0]["peak_bytes"])
 
-    def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int, quiet: float = 0.0) -> npt.NDArray[np.int64]:
-        """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`.
+    def time(self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+        """Nanoseconds of single calls, back to back for about `block_ns`; shape `(calls,)`."""
+        return self.block(handle, warmup=warmup, block_ns=block_ns, min_calls=min_calls, max_calls=max_calls, quiet=0.0)[0]
 
-        With `quiet`, such as 1.1, in a moment in which the core is left alone, see `quiet.Quiet`; where several threads compute, or another
-        than the one that calls, as it comes.
+    def block(
+        self, handle: int, *, warmup: int, block_ns: int, min_calls: int, max_calls: int, quiet: float
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None]:
+        """The same, and which of the calls ran while the core was left alone, see `quiet.Quiet`; `(calls,)` each.
+
+        Nobody can tell, and it is None, when `quiet` (such as 1.3) is 0 and where several threads compute, or another than the one that
+        calls.
         """
         request = {
             "request": "time",
@@ -187,7 +193,9 @@ class RuntimeProcess:
             "max_calls": max_calls,
             "quiet": quiet,
         }
-        return np.frombuffer(self._ask(request)[1], dtype="<i8").astype(np.int64)
+        answer, payload = self._ask(request)
+        rows = np.frombuffer(payload, dtype="<i8").astype(np.int64).reshape(int(answer["rows"]), -1)
+        return rows[0], rows[1] > 0 if len(rows) > 1 else None
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The child finds this package where this process found it, whatever its working directory.

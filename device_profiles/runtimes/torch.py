@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -78,7 +79,9 @@ class GraphSession(base.Session):
         self.call()
         return [_array(tensor) for tensor in self.results]
 
-    def time(self, warmup: int, block_ns: int, min_calls: int, max_calls: int) -> npt.NDArray[np.int64]:
+    def time(
+        self, warmup: int, block_ns: int, min_calls: int, max_calls: int, before: Callable[[], object] = base.nothing
+    ) -> npt.NDArray[np.int64]:
         """Nanoseconds of single calls on the device, shape `(calls,)`; the block is full when `block_ns` have passed on the host."""
         for _ in range(warmup):
             self.graph.replay()
@@ -90,6 +93,7 @@ class GraphSession(base.Session):
             marks = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]  # type: ignore[no-untyped-call]
             marks[0].record()
             for mark in marks[1:]:
+                before()
                 self.graph.replay()
                 mark.record()
             torch.cuda.synchronize()

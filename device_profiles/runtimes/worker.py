@@ -89,8 +89,10 @@ class Worker:
         if request == "time":
             session = self.sessions[message["handle"]]
             block = partial(session.time, message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
-            times = self._quiet(message["quiet"]).timed(block) if message["quiet"] and self.on_caller else block()
-            return {}, times.astype("<i8").tobytes()
+            if not (message["quiet"] and self.on_caller):
+                return {"rows": 1}, block().astype("<i8").tobytes()
+            times, quiet = self._quiet(message["quiet"]).timed(block)
+            return {"rows": 2}, np.array([times, quiet], dtype="<i8").tobytes()
         if request == "run":
             return {}, pack(self.sessions[message["handle"]].outputs())
         if request == "nodes":

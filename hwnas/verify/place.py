@@ -63,7 +63,7 @@ class Here:
         with RuntimeProcess(here["name"], here["threads"]) as runtime:
             _check_same(self.device, device_fingerprint(), runtime.fingerprint())
             plan = Plan((), tuple(whole_network(space, arch, runtime) for arch in archs))
-            known = {key: [quantity.value] for key, quantity in canaries(self.device).items()}
+            known = {key: quantity.value for key, quantity in canaries(self.device).items()}
             Campaign(plan, path, runtime, settings=self.settings, budget_s=budget_s, progress=self.progress, known=known).run()
 
     def profile(self) -> DeviceProfile:

@@ -58,15 +58,15 @@ class MadeUp:
     def unload(self, handle: int) -> None:
         pass
 
-    def time(self, handle: int, **options: Any) -> np.ndarray[Any, Any]:
+    def block(self, handle: int, **options: Any) -> tuple[np.ndarray[Any, Any], None]:
         model = self.models[handle]
         if model == FLOOR:
-            return np.full(50, 1000, dtype=np.int64)
+            return np.full(50, 1000, dtype=np.int64), None
         nodes = onnx.load_from_string(model).graph.node
         kind = None if model in CANARIES else nodes[0].op_type
         each = 20_000 + len(model) / len(nodes)
         noise = 1 + self.noise * self.rng.random()
-        return np.full(20, int(1000 + len(nodes) * each * self.factor(kind) * noise), dtype=np.int64)
+        return np.full(20, int(1000 + len(nodes) * each * self.factor(kind) * noise), dtype=np.int64), None
 
 
 SETTINGS = Protocol(max_rounds=12, prelude_rounds=5, quiet=0.0)

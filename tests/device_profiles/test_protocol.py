@@ -75,3 +75,45 @@ def test_the_fastest_window_is_a_stretch_of_time_not_a_number_of_calls() -> None
     assert protocol.block_summary(calls, 20.0)[0] == pytest.approx(0.0102, rel=0.03)
     assert protocol.block_summary(np.array([3_000_000, 2_000_000]), 250.0)[0] == 2.0
     assert protocol.block_summary(np.array([3_000, 1_000]), 250.0)[0] == 0.002  # less than a window in all
+
+
+def test_quiet_calls_are_summed_up_beside_the_others() -> None:
+    calls = np.array([10, 30, 11, 50, 12, 13]) * 10**6
+    summary = protocol.block_summary(calls, 250.0, np.array([True, False, True, False, True, True]))
+    assert summary[:3] == protocol.block_summary(calls, 250.0)
+    assert summary[3:] == [pytest.approx(11.05), 4.0]
+    assert protocol.block_summary(calls, 250.0, np.zeros(6, dtype=bool))[3:] == [0.0, 0.0]
+
+
+def noisy_blocks(rounds: int, seed: int, quiet_share: float = 0.3) -> np.ndarray:
+    """Blocks of ten calls of 1 ms on a core whose neighbour makes most calls up to twice as slow."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(rounds):
+        quiet = rng.random(10) < quiet_share * rng.random() * 2
+        times = (1 + rng.exponential(0.01, 10)) * np.where(quiet, 1.0, rng.uniform(1.2, 2.0, 10)) * 1e6
+        rows.append(protocol.block_summary(times.astype(np.int64), 8000.0, quiet))
+    return np.array(rows)
+
+
+def test_quiet_calls_alone_decide_where_there_are_enough_of_them() -> None:
+    many = [protocol.estimate(noisy_blocks(24, seed)) for seed in range(40)]
+    assert max(abs(q.value - 1.005) for q in many) < 0.012
+    assert np.mean([q.low <= 1.005 <= q.high for q in many]) > 0.7
+    blocks = noisy_blocks(24, 0)
+    assert protocol.estimate(blocks[:, :3]).value > 1.1  # without knowing which
+    few = blocks.copy()
+    few[:, 4] = 0.0
+    assert protocol.estimate(few) == protocol.estimate(blocks[:, :3])
+
+
+def test_the_headline_does_not_depend_on_the_number_of_rounds() -> None:
+    few, many = (np.mean([protocol.estimate(noisy_blocks(n, s)).value for s in range(30)]) for n in (16, 128))
+    assert few == pytest.approx(many, rel=0.004)
+
+
+def test_blocks_without_quiet_calls_do_not_weigh() -> None:
+    quiet = np.array([[1.0, 1.2, 1.5, 1.1, 8.0]] * 4)
+    mixed = np.vstack([quiet, [[2.0, 2.2, 2.5, 0.0, 0.0]] * 20])
+    assert protocol.estimate(mixed).value == 1.1
+    assert protocol.estimate(mixed[2:]).value != 1.1  # two rounds are too few
