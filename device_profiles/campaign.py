@@ -22,6 +22,7 @@ from device_profiles.append import Appender
 from device_profiles.drift import Drift, Known, drift
 from device_profiles.effort import Effort
 from device_profiles.energy.meter import Meter
+from device_profiles.errors import RuntimeFailure
 from device_profiles.fingerprint import device_fingerprint, refuse_emulated
 from device_profiles.items import Item, background_items, by_key, plan_items
 from device_profiles.lines import failed_line, network_line, operator_line
@@ -32,7 +33,7 @@ from device_profiles.passes import Passes
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 
 #: Called as `progress(share done, message)`.
 Progress = Callable[[float, str], None]
@@ -253,7 +254,7 @@ class Campaign:
         return item.half_width < self.settings.narrow and self._drift(item).ratio < 1 + _CALM
 
     def _drift(self, item: Item) -> Drift:
-        quiet = bool(protocol.has_quiet(np.array(item.rounds)))
+        quiet = float(protocol.quiet_share(np.array(item.rounds)))
         return drift(self._background[1:], item.numbers, self._earlier, self.known, quiet)
 
     def _report(self, total: int, active: list[Item], pending: deque[Item]) -> None:

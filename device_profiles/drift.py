@@ -8,22 +8,25 @@ as canaries that no longer reach their best.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from device_profiles.items import Item
-from device_profiles.protocol import DRIFT, has_quiet, low_mean, quiet_typical
+from device_profiles.protocol import DRIFT, low_mean, quiet_share, quiet_typical
 from device_profiles.quantity import Quantity
 
 #: Canary key -> its blocks, rows of three or five numbers; and what it took at another time, in ms.
 Blocks = Mapping[str, Sequence[Sequence[float]]]
 Known = Mapping[str, float]
 
-#: A device at its best is as fast as in the fastest tenth of the stretches of so many rounds.
-_STRETCH, _BEST = 24, 0.1
+#: A device at its best is as fast as in the fastest tenth of the stretches of so many rounds in which quiet calls count so much.
+_STRETCH, _BEST, _SURE = 24, 0.1, 0.67
+
+Rows = npt.NDArray[np.float64]
+Level = Callable[[Rows], float]
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Drift:
         return Quantity(value, quantity.low / self.ratio / spread, quantity.high / self.ratio * spread, quantity.origin)
 
 
-def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Blocks, known: Known, quiet: bool) -> Drift:
+def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Blocks, known: Known, quiet: float) -> Drift:
     """The drift over the rounds from the first to the last of `numbers`.
 
     `canaries` hold this campaign's rounds of them, `earlier` those of earlier campaigns on the same device, `known` what they took when it
-    may have been better. `quiet`: what was timed is judged by its quiet calls, so the canaries are too, where they have enough of them.
+    may have been better. `quiet`: how much quiet calls count in what was timed (`protocol.quiet_share`), and so in the canaries.
     """
     logs = []
     for item in canaries:
@@ -60,22 +63,32 @@ def drift(canaries: Sequence[Item], numbers: Sequence[int], earlier: Blocks, kno
             logs.append(0.0)
             continue
         parts = [own, here, *([np.array(earlier[item.key])] if item.key in earlier else [])]
-        alone = quiet and all(has_quiet(part) for part in parts)
-        level, best = (quiet_typical, _best_quiet) if alone else (_low, _low)
-        logs.append(math.log(float(level(here)) / min([*map(best, parts), known.get(item.key, math.inf), float(level(here))])))
+        share = quiet if all(quiet_share(part) for part in parts) else 0.0
+        logs.append((1 - share) * _slower(_low, _low, here, parts, known.get(item.key)))
+        if share:
+            logs[-1] += share * _slower(_quiet, _best_quiet, here, parts, known.get(item.key))
     return Drift(math.exp(float(np.mean(logs))), (max(logs) - min(logs)) / 2)
 
 
-def _low(blocks: npt.NDArray[np.float64]) -> float:
+def _slower(level: Level, best: Level, here: Rows, parts: Sequence[Rows], known: float | None) -> float:
+    """Log of the level of the blocks `here` over the best of all `parts`, and of what is `known`."""
+    now = level(here)
+    return math.log(now / min(now, *map(best, parts), math.inf if known is None else known))
+
+
+def _low(blocks: Rows) -> float:
     return float(low_mean(blocks[:, 0]))
 
 
-def _best_quiet(blocks: npt.NDArray[np.float64]) -> float:
-    """What quiet calls took in the fastest stretches of `blocks` `(rounds, 5)`, which hold enough of them in all."""
+def _quiet(blocks: Rows) -> float:
+    return float(quiet_typical(blocks))
+
+
+def _best_quiet(blocks: Rows) -> float:
+    """What quiet calls took in the fastest stretches of `blocks` `(rounds, 5)`, which hold some in all."""
     stretches = np.array_split(blocks, max(1, len(blocks) // _STRETCH))
-    return float(
-        np.quantile([float(quiet_typical(part)) for part in stretches if has_quiet(part)] or [float(quiet_typical(blocks))], _BEST)
-    )
+    enough = [part for part in stretches if quiet_share(part) >= _SURE]
+    return float(np.quantile([_quiet(part) for part in enough or [blocks]], _BEST))
 
 
 def compare(now: Mapping[str, Quantity], before: Mapping[str, Quantity]) -> Quantity | None:

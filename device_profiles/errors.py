@@ -24,6 +24,10 @@ class DeviceError(HwnasError, RuntimeError):
     exit_code = 3
 
 
+class RuntimeFailure(DeviceError):
+    """The runtime refused a request, or a model of which it does not tell what it executes: the next one may succeed."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An error for a name that does not exist, with the nearest name that does."""
     names = sorted(known)

@@ -209,7 +209,15 @@ def _macs(op: Operator) -> int:
         return out.size * (first.shape[-2] if op.attribute("transA", 0) and len(first.shape) > 1 else first.shape[-1])
     if kind in ("QLinearMatMul", "QGemm"):
         return out.size * first.shape[-1]
-    return 0
+    return _einsum_macs(op) if kind == "Einsum" else 0
+
+
+def _einsum_macs(op: Operator) -> int:
+    """The product of all indices that are summed or kept, as long as no index is hidden behind an ellipsis."""
+    terms = str(op.attribute("equation", "")).replace(" ", "").partition("->")[0].split(",")
+    pairs = [(term, tensor.shape) for term, tensor in zip(terms, op.inputs, strict=False) if tensor is not None]
+    known = all(len(term) == len(shape) for term, shape in pairs) and len(pairs) > 1
+    return math.prod({letter: size for term, shape in pairs for letter, size in zip(term, shape, strict=True)}.values()) if known else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from device_profiles.energy.energy_pass import EnergyPass
 from device_profiles.energy.find import on_gpu
 from device_profiles.energy.meter import Meter, MeterError
 from device_profiles.energy.summary import idle_quantity
+from device_profiles.errors import RuntimeFailure
 from device_profiles.items import Item
 from device_profiles.plan import WholeNetwork
 from device_profiles.quantity import Quantity
 from device_profiles.runtimes.catalogue import COMPILING
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 
 #: Seconds for the peak memory of one network; only used to share out a budget.
 _MEMORY_S = 0.6

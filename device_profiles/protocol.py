@@ -26,9 +26,9 @@ from device_profiles.quantity import Quantity
 #: Share of the rounds, from the fastest, that the headline averages; never fewer than three rounds.
 LOW_SHARE = 1 / 16
 
-#: A result is judged by its quiet calls alone when there are so many of them, from so many rounds; and which of them counts: a little below
-#: the median, because a call between two quiet moments need not have been quiet all the way.
-_QUIET_CALLS, _QUIET_ROUNDS, _TYPICAL = 16, 3, 0.35
+#: So many quiet calls, from so many rounds at least, count as much as all that is known without them; and which of them counts: a little
+#: below the median, because a call between two quiet moments need not have been quiet all the way.
+_QUIET_CALLS, _QUIET_ROUNDS, _TYPICAL = 8, 3, 0.35
 
 #: What remains unknown however many rounds there are: repeated campaigns on a quiet machine differ by about this much.
 SYSTEMATIC = 0.004
@@ -106,17 +106,17 @@ def low_mean(rounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return low
 
 
-def has_quiet(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Whether blocks `(..., rounds, 3 or 5)` hold enough quiet calls to be judged by them alone; `(...)`."""
+def quiet_share(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How much quiet calls count in the headline of blocks `(..., rounds, 3 or 5)`, from 0 to nearly 1; `(...)`."""
     if samples_ms.shape[-1] < 5:
-        return np.zeros(samples_ms.shape[:-2], dtype=bool)
+        return np.zeros(samples_ms.shape[:-2])
     counts = samples_ms[..., 4]
-    enough: npt.NDArray[np.bool_] = (counts.sum(axis=-1) >= _QUIET_CALLS) & ((counts > 0).sum(axis=-1) >= _QUIET_ROUNDS)
-    return enough
+    calls = np.where((counts > 0).sum(axis=-1) >= _QUIET_ROUNDS, counts.sum(axis=-1), 0.0)
+    return np.asarray(calls / (calls + _QUIET_CALLS))
 
 
 def quiet_typical(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What quiet calls took, over blocks `(..., rounds, 5)` by how many each of them holds; `(...)`. Means nothing without any."""
+    """What quiet calls took, over blocks `(..., rounds, 5)` by how many each of them holds; `(...)`. Of no meaning where there are none."""
     order = np.argsort(samples_ms[..., 3], axis=-1)
     values, counts = (np.take_along_axis(samples_ms[..., column], order, axis=-1) for column in (3, 4))
     below = counts.cumsum(axis=-1) - counts / 2
@@ -126,8 +126,10 @@ def quiet_typical(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 def headline(samples_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The time that the device needs when it is left alone, from blocks `(..., rounds, 3 or 5)`; `(...)`."""
-    enough, low = has_quiet(samples_ms), low_mean(samples_ms[..., 0])
-    return np.where(enough, quiet_typical(samples_ms), low) if enough.any() else low
+    share, low = quiet_share(samples_ms), low_mean(samples_ms[..., 0])
+    if not share.any():
+        return low
+    return np.asarray(low * np.where(share > 0, quiet_typical(samples_ms) / low, 1.0) ** share)
 
 
 def estimate(samples_ms: npt.ArrayLike, systematic: float = SYSTEMATIC) -> Quantity:

@@ -12,12 +12,12 @@ import numpy as np
 from device_profiles import atlas, onnx_io
 from device_profiles.campaign import Campaign, Outcome, Progress
 from device_profiles.energy.meter import Meter
-from device_profiles.errors import DeviceError, InputError
+from device_profiles.errors import DeviceError, InputError, RuntimeFailure
 from device_profiles.graphs.weights import without_weights
 from device_profiles.operators import Network
 from device_profiles.plan import Plan, WholeNetwork, make_plan, spread
 from device_profiles.protocol import Protocol
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 from hwnas.spaces.base import Archs, SearchSpace
 
 #: Whole networks timed for the residual head: more would take time from the operators and tell little.

@@ -41,8 +41,9 @@ class HeldOut:
     unseen: Vector
 
     @classmethod
-    def of(cls, X: Matrix, y: Vector, trees: bool) -> HeldOut:
-        """Cross-validates on features `(n, len(FEATURES))` and times `(n,)`: five parts, or one operator at a time for fewer than ten."""
+    def of(cls, X: Matrix, y: Vector, spread: Vector, lookup: LookupTable, trees: bool) -> HeldOut:
+        """Cross-validates on features `(n, len(FEATURES))`, times `(n,)` and their relative half-widths `(n,)`: five parts, or one operator
+        at a time for fewer than ten. How values vary between entries is taken from `lookup`, which was fitted on all of them."""
         families = X[:, FAMILY_COLUMNS].argmax(axis=1)
         prices = {source: np.full(len(y), np.nan) for source in ("base", "interpolated", "trees")}
         support = np.zeros(len(y))
@@ -50,9 +51,9 @@ class HeldOut:
             kept = np.setdiff1d(np.arange(len(y)), out)
             if not kept.size:
                 continue
-            lookup = LookupTable().fit(X[kept], y[kept])
-            prices["base"][out], prices["interpolated"][out] = lookup.base_.predict(X[out]), lookup.predict(X[out])
-            support[out] = lookup.support(X[out])
+            part = LookupTable().fit(X[kept], y[kept], spread[kept], lookup)
+            prices["base"][out], prices["interpolated"][out] = part.base_.predict(X[out]), part.predict(X[out])
+            support[out] = part.support(X[out])
             if trees and kept.size >= _MIN_FOR_TREES:
                 prices["trees"][out] = BoostedTrees().fit(X[kept], y[kept]).predict(X[out])
         return cls(y, families, prices, support, _families_left_out(X, y, families))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from predictors.estimator import CostEstimator, Self, Vector, from_ratio, is_operators, to_ratio
 from predictors.features import FAMILY_COLUMNS, Matrix
 from predictors.kriging import Kriging
+from predictors.relevance import Shape
 from predictors.roofline import Roofline
 
 
@@ -31,8 +32,11 @@ class LookupTable(CostEstimator):
         self.base = base
         self.capacity = capacity
 
-    def fit(self: Self, X: npt.ArrayLike, y: npt.ArrayLike, spread: npt.ArrayLike | None = None) -> Self:
-        """Keeps rows `(n, n_features)` with values `(n,)`; `spread` `(n,)` are relative half-widths of the values (default 0)."""
+    def fit(self: Self, X: npt.ArrayLike, y: npt.ArrayLike, spread: npt.ArrayLike | None = None, like: LookupTable | None = None) -> Self:
+        """Keeps rows `(n, n_features)` with values `(n,)`; `spread` `(n,)` are relative half-widths of the values (default 0).
+
+        How values vary between entries is learned, or taken over from the table `like` for the families that it knows.
+        """
         features, values = self._validate(X, y)
         half = np.zeros(len(values)) if spread is None else np.asarray(spread, dtype=np.float64)
         if half.shape != values.shape:
@@ -40,7 +44,7 @@ class LookupTable(CostEstimator):
         self.operators_ = is_operators(features, values)
         self.base_ = (Roofline() if self.base is None else clone(self.base)).fit(features, values)
         _keep_entries(self, features + 0.0, values, half)
-        _fit_groups(self)
+        _fit_groups(self, {} if like is None else {group: model.shape for group, model in like.groups_.items()})
         return self
 
     def predict(self, X: npt.ArrayLike) -> Vector:
@@ -62,8 +66,7 @@ class LookupTable(CostEstimator):
 
     def to_json(self) -> dict[str, Any]:
         """What fitting chose, readable; entries and base are stored by the caller."""
-        groups = {str(g): {"length": k.length, "noise": k.noise, "weights": k.weights.tolist()} for g, k in self.groups_.items()}
-        return {"capacity": self.capacity, "groups": groups}
+        return {"capacity": self.capacity, "groups": {str(group): model.to_json() for group, model in self.groups_.items()}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], base: Roofline, X: Matrix, y: Vector, spread: Vector) -> LookupTable:
@@ -74,12 +77,8 @@ class LookupTable(CostEstimator):
         model.scale_ = _scales(model)
         model.groups_ = {}
         for name, members in _members(model).items():
-            stored = data["groups"][str(name)]
-            weights = np.array(stored["weights"], dtype=np.float64)
             points = _coordinates(model, name, model.entries_[members])
-            if weights.shape != (len(points),):
-                raise ValueError(f"interpolation of group {name} has {len(weights)} weights for {len(points)} entries")
-            model.groups_[name] = Kriging(points, weights, float(stored["length"]), float(stored["noise"]))
+            model.groups_[name] = Kriging.from_json(data["groups"][str(name)], points)
         return model
 
 
@@ -134,11 +133,13 @@ def _coordinates(model: Any, group: int, X: Matrix) -> Matrix:
     return np.asarray(_logarithms(X) / model.scale_[group])
 
 
-def _fit_groups(model: Any) -> None:
+def _fit_groups(model: Any, shapes: Mapping[int, Shape]) -> None:
     ratios = to_ratio(model.values_, model.base_.predict(model.entries_), model.operators_)
+    halves = model.spread_ * (1.0 if model.operators_ else np.abs(model.values_))
     model.scale_ = _scales(model)
-    with threadpool_limits(limits=1, user_api="blas"):
-        model.groups_ = {g: Kriging.fit(_coordinates(model, g, model.entries_[m]), ratios[m]) for g, m in _members(model).items()}
+    model.groups_ = {
+        g: Kriging.fit(_coordinates(model, g, model.entries_[m]), ratios[m], halves[m], shapes.get(g)) for g, m in _members(model).items()
+    }
 
 
 def _interpolate(model: Any, X: Matrix, what: str) -> Vector:

@@ -87,7 +87,7 @@ class OperatorPricer:
         self.roofline_ = Roofline().fit(X, y)
         self.lookup_ = LookupTable().fit(X, y, spread)
         self.trees_ = BoostedTrees().fit(X, y) if len(y) >= MIN_FOR_TREES else None
-        self.held_out_ = HeldOut.of(X, y, self.trees_ is not None)
+        self.held_out_ = HeldOut.of(X, y, spread, self.lookup_, self.trees_ is not None)
         self.choice_ = self.held_out_.choice(MIN_FOR_CHOICE)
         self.widths_ = self.held_out_.widths()
         return self

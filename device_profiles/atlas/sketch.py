@@ -186,13 +186,15 @@ class Sketch(NetworkBuilder):
         """Tokens as an image."""
         return self.reshape(self.transpose(x, 0, 2, 1), 1, self.shape(x)[2], height, width)
 
-    def upsample(self, x: str, factor: int) -> str:
-        """Every pixel becomes a square of equal ones."""
+    def upsample(self, x: str, factor: int, mode: str = "nearest") -> str:
+        """An image enlarged: `nearest` makes of every pixel a square of equal ones, `linear` and `cubic` go over smoothly."""
         _, channels, height, width = self.shape(x)
         shape = (1, channels, height * factor, width * factor)
         # The second input, regions of interest, is left out; the node names it "" and the operator holds None.
         name, tensor = self.name_of("Resize"), Tensor((4,), constant=True, values=(1.0, 1.0, float(factor), float(factor)))
-        modes = (("coordinate_transformation_mode", "asymmetric"), ("mode", "nearest"), ("nearest_mode", "floor"))
+        modes: tuple[tuple[str, AttributeValue], ...] = (("coordinate_transformation_mode", "half_pixel"), ("mode", mode))
+        if mode == "nearest":
+            modes = (("coordinate_transformation_mode", "asymmetric"), ("mode", "nearest"), ("nearest_mode", "floor"))
         operator = Operator("Resize", (self.values[x], None, tensor), (Tensor(shape),), modes)
         self.nodes.append(Node(operator, name, (x, "", f"{name}.scales"), (f"{name}.out",)))
         self.values[f"{name}.out"] = Tensor(shape)

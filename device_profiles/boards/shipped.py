@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_profiles.errors import InputError
+from device_profiles.errors import InputError, RuntimeFailure
 from device_profiles.graphs.graph import name_nodes, parse
 from device_profiles.graphs.messages import ModelProto
 from device_profiles.graphs.weights import fill_weights, forget_files
 from device_profiles.graphs.wire import strip_weights
 from device_profiles.plan import Plan, WholeNetwork, make_plan, spread
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import numpy as np
 from device_profiles.energy.meter import Meter, now
 from device_profiles.energy.recorder import GapError, Power, Recorder, wait
 from device_profiles.energy.summary import Run, energy_line, failed_line
+from device_profiles.errors import RuntimeFailure
 from device_profiles.items import Item
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 
 Result = TypeVar("Result")
 

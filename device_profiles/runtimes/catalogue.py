@@ -31,8 +31,8 @@ WHOLE_ONLY = frozenset({"torch-compiled"})
 #: Runtimes that start a compiler when a model is loaded, which takes long and more memory than running it.
 COMPILING = frozenset({"torch-compiled"})
 
-#: Runtimes that compute with one thread on the very thread that calls them.
-ON_CALLER = frozenset({"onnxruntime", "ncnn", "torch", "torch-compiled"})
+#: Runtimes whose one thread computes on the core on which its process is kept.
+ON_ONE_CORE = frozenset({"onnxruntime", "ncnn", "torch", "torch-compiled", "openvino"})
 
 #: The module of a runtime, the package it needs, and what installs that.
 _MODULES = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from device_profiles.errors import DeviceError
+from device_profiles.errors import RuntimeFailure
 from device_profiles.graphs.groups import group, inputs_of
 from device_profiles.operators import Network, Node
 
@@ -131,7 +131,7 @@ def _in_order(members: Mapping[int, Sequence[Node]], maker: Mapping[str, int]) -
     try:
         return tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        raise DeviceError("the runtime's kernels cannot be told apart: two of them each need the other's results") from error
+        raise RuntimeFailure("the runtime's kernels cannot be told apart: two of them each need the other's results") from error
 
 
 class _Layouts:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles.errors import DeviceError, InputError
+from device_profiles.errors import DeviceError, InputError, RuntimeFailure
 from device_profiles.graphs import graph, models
 from device_profiles.operators import Network
 from device_profiles.runtimes.catalogue import COMPILING, WHOLE_ONLY
@@ -34,10 +34,6 @@ _HEADER = struct.Struct(">II")
 #: Seconds that a request with a model may take at least where a compiler or converter runs.
 _COMPILE_S = 600.0
 _PATIENT = COMPILING | {"ncnn"}
-
-
-class RuntimeFailure(DeviceError):
-    """The runtime refused a request: the child lives on."""
 
 
 class RuntimeCrash(DeviceError):
@@ -181,8 +177,7 @@ class RuntimeProcess:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None]:
         """The same, and which of the calls ran while the core was left alone, see `quiet.Quiet`; `(calls,)` each.
 
-        Nobody can tell, and it is None, when `quiet` (such as 1.3) is 0 and where several threads compute, or another than the one that
-        calls.
+        Nobody can tell, and it is None, when `quiet` (such as 1.3) is 0, and where several threads or a GPU compute.
         """
         request = {
             "request": "time",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ Block = Callable[[Callable[[], object]], Nanoseconds]
 
 
 class Quiet:
-    """Tells quiet calls from others, for work that runs on the calling thread alone."""
+    """Tells quiet calls from others, for work of one thread in this process."""
 
     def __init__(self, limit: float, seed: int = 0) -> None:
         """`limit`: the core is quiet where the probe takes at most this many times its best."""
@@ -91,7 +92,9 @@ class Quiet:
         return time.perf_counter_ns() - start
 
 
-def _stay_on(cores: Iterable[int]) -> None:
-    """Keeps the calling thread on these cores, where the system lets it."""
+def _stay_on(cores: Sequence[int]) -> None:
+    """Keeps all threads of this process on these cores, where the system lets it."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
+        for task in os.listdir("/proc/self/task"):
+            with suppress(ProcessLookupError):  # a thread may end meanwhile
+                os.sched_setaffinity(int(task), cores)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from device_profiles.campaign import Progress
+from device_profiles.errors import RuntimeFailure
 from device_profiles.fingerprint import device_fingerprint, differences
 from device_profiles.graphs.graph import name_nodes
 from device_profiles.plan import Plan, WholeNetwork
 from device_profiles.profile import DeviceProfile
 from device_profiles.protocol import Protocol
 from device_profiles.quantity import Quantity
-from device_profiles.runtimes.process import RuntimeCrash, RuntimeFailure, RuntimeProcess
+from device_profiles.runtimes.process import RuntimeCrash, RuntimeProcess
 from hwnas import profiling
 
 #: Few items, so more rounds each than when a library of operators is measured.

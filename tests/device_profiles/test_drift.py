@@ -36,7 +36,7 @@ def pair(slow_from: int, by: tuple[float, float], rounds: int = 80) -> list[Item
 
 
 def test_a_quiet_device_has_not_drifted() -> None:
-    found = drift(pair(80, (1, 1)), [5, 60], {}, {}, False)
+    found = drift(pair(80, (1, 1)), [5, 60], {}, {}, 0.0)
     assert found.ratio == pytest.approx(1, abs=0.01)
     assert not found.significant
     quantity = Quantity(2.0, 1.9, 2.1, "measured")
@@ -45,17 +45,17 @@ def test_a_quiet_device_has_not_drifted() -> None:
 
 def test_what_was_timed_while_the_device_was_slow_is_corrected() -> None:
     canaries = pair(40, (1.3, 1.3))
-    assert drift(canaries, [0, 39], {}, {}, False).ratio == pytest.approx(1, abs=0.01)
-    late = drift(canaries, [45, 79], {}, {}, False)
+    assert drift(canaries, [0, 39], {}, {}, 0.0).ratio == pytest.approx(1, abs=0.01)
+    late = drift(canaries, [45, 79], {}, {}, 0.0)
     assert late.ratio == pytest.approx(1.3, rel=0.01)
     corrected = late.corrected(Quantity(2.6, 2.58, 2.62, "measured"))
     assert corrected.value == pytest.approx(2.0, rel=0.01)
     # What saw both halves has its fastest rounds in the first, as the canaries have.
-    assert drift(canaries, [0, 79], {}, {}, False).ratio == pytest.approx(1, abs=0.01)
+    assert drift(canaries, [0, 79], {}, {}, 0.0).ratio == pytest.approx(1, abs=0.01)
 
 
 def test_canaries_that_disagree_widen_the_interval() -> None:
-    alike, apart = (drift(pair(40, by), [45, 79], {}, {}, False) for by in ((1.3, 1.3), (1.5, 1.1)))
+    alike, apart = (drift(pair(40, by), [45, 79], {}, {}, 0.0) for by in ((1.3, 1.3), (1.5, 1.1)))
     quantity = Quantity(2.0, 1.98, 2.02, "measured")
     widths = [q.high / q.low for q in (alike.corrected(quantity), apart.corrected(quantity))]
     assert widths[0] < 1.05
@@ -64,10 +64,10 @@ def test_canaries_that_disagree_widen_the_interval() -> None:
 
 def test_earlier_campaigns_know_what_the_best_is() -> None:
     canaries = pair(0, (1.2, 1.2))
-    assert not drift(canaries, [0, 79], {}, {}, False).significant
+    assert not drift(canaries, [0, 79], {}, {}, 0.0).significant
     earlier = {"canary/a": [[1.0] * 3] * 20, "canary/b": [[0.3] * 3] * 20}
-    assert drift(canaries, [0, 79], earlier, {}, False).ratio == pytest.approx(1.2, rel=0.01)
-    assert drift(canaries, [0, 79], {}, {"canary/a": 1.0, "canary/b": 0.3}, False).ratio == pytest.approx(1.2, rel=0.01)
+    assert drift(canaries, [0, 79], earlier, {}, 0.0).ratio == pytest.approx(1.2, rel=0.01)
+    assert drift(canaries, [0, 79], {}, {"canary/a": 1.0, "canary/b": 0.3}, 0.0).ratio == pytest.approx(1.2, rel=0.01)
 
 
 def test_comparison_of_two_times() -> None:

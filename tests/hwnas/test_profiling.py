@@ -4,10 +4,9 @@ import pytest
 
 from device_profiles import atlas
 from device_profiles.boards.shipped import plan_models
-from device_profiles.errors import DeviceError
+from device_profiles.errors import DeviceError, RuntimeFailure
 from device_profiles.graphs.weights import fill_weights
 from device_profiles.runtimes import RuntimeProcess
-from device_profiles.runtimes.process import RuntimeFailure
 from hwnas import profiling, shipping
 
 
