@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from device_profiles import onnx_io
@@ -32,8 +33,12 @@ def whole(runtime: RuntimeProcess, net: Network) -> WholeNetwork:
 
 
 def test_growth_is_what_an_action_takes() -> None:
-    assert 64e6 <= memory.growth(lambda: np.ones(8_000_000)) < 70e6
-    assert memory.growth(lambda: None) < 3e6  # the peak of before is forgotten
+    # In a process of its own: of one that holds much for long the kernel may take idle pages back meanwhile.
+    program = "import numpy; from device_profiles.machine.memory import growth; print(growth(lambda: numpy.ones(8_000_000)), growth(int))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    large, none = map(int, done.stdout.split())
+    assert 64e6 <= large < 70e6
+    assert none < 3e6  # the peak of before is forgotten
     assert memory.peak_bytes() > 10e6
 
 
