@@ -82,6 +82,7 @@ class SurrogateAssisted(Optimiser):
         points = costs.min(axis=0) + self._points * (corner - costs.min(axis=0))
 
         def gain(rows: npt.NDArray[np.intp]) -> Floats:
+            """By how much each row is expected to improve the front that is told and chosen so far."""
             cells = Cells.of(told, best, costs[rows], corner, worst, points)
             return expected_improvement(cells, means[rows, self._main], deviation[rows])
 

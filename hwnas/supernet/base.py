@@ -37,6 +37,7 @@ class SubNet(nn.Module):
         self.network, self.architecture, self.calibrated, self.side = network, architecture, calibrated, side
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `(n, classes)` of pixels 0..1, `(n, c, h, w)`."""
         result: torch.Tensor = self.network(resized(images, self.side))
         return result
 
@@ -76,13 +77,19 @@ class Supernet(nn.Module):
     def forward_each(self, images: torch.Tensor, archs: Archs) -> torch.Tensor:
         """Logits `(n, classes)` of images `(n, c, h, w)`, each by the sub-net of its own row of canonical `archs` `(n, n_choices)`.
 
-        For training: batch-norm uses the statistics of this batch, of every channel over the images that have it. A super-network whose
-        layers can be masked overrides this; raises InputError otherwise.
+        For training: batch-norm uses the statistics of this batch, of every channel over the images that have it. A super-network that
+        can do that overrides this; raises InputError otherwise.
         """
         raise InputError(
-            f"the super-network of {self.space.name} cannot run a sub-net per image: its layers have no masks; "
-            "choose another strategy, such as sandwich"
+            f"the super-network of {self.space.name} cannot run a sub-net per image; choose another strategy, such as sandwich"
         )
+
+    def pieces(self) -> dict[str, list[str]]:
+        """The pieces of the network by name, first to last: the paths of their modules.
+
+        By default every module in the order in which they were registered, lists and dictionaries of modules taken apart.
+        """
+        return {path: [path] for path in _taken_apart(self)}
 
     def channel_order(self, dimension: str) -> Order:
         """The channels of a dimension, `expansion` or `width`, by falling importance, such that the largest network stays what it is.
@@ -157,6 +164,15 @@ class Supernet(nn.Module):
     def _weights_version(self) -> tuple[int, ...]:
         """Changes with every change in place of any weight, so that no training step can keep a calibration alive."""
         return tuple(parameter._version for parameter in self.parameters())
+
+
+def _taken_apart(module: nn.Module, prefix: str = "") -> list[str]:
+    """The paths of the modules in a module, and of those in its lists and dictionaries in their place."""
+    found: list[str] = []
+    for name, child in module.named_children():
+        inner = isinstance(child, nn.ModuleList | nn.ModuleDict)
+        found += _taken_apart(child, f"{prefix}{name}.") if inner else [prefix + name]
+    return found
 
 
 def _refuse_uncalibrated(supernet: nn.Module, _inputs: Any) -> None:

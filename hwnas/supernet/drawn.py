@@ -50,6 +50,7 @@ class ElasticLayer(nn.Module):
             self.linear.select(layer.c_in, layer.shape[0])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What there is of convolution, batch-norm and fully connected layer, in this order, of `(n, c, h, w)` or `(n, features)`."""
         for module in (self.conv, self.norm, self.linear):
             if module is not None:
                 x = module(x)
@@ -82,6 +83,11 @@ def steps(layers: Sequence[Layer]) -> list[Step]:
 def module_name(layer: str) -> str:
     """The name of a layer as that of a module: torch does not allow dots."""
     return layer.replace(".", "_").replace("/", "__")
+
+
+def _piece(layer: str) -> str:
+    """The piece of the network to which a layer belongs: the first word of its part, such as `cell1` of `cell1.edge0-1`."""
+    return layer.partition("/")[0].partition(".")[0]
 
 
 def run(program: Sequence[Step], modules: Mapping[str, nn.Module] | nn.ModuleDict, images: torch.Tensor) -> torch.Tensor:
@@ -128,6 +134,7 @@ class DrawnNet(nn.Module):
         self.program, self.layers = tuple(program), nn.ModuleDict(layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `(n, classes)` of pixels 0..1, `(n, c, h, w)`."""
         return run(self.program, self.layers, images)
 
 
@@ -141,7 +148,9 @@ class DrawnSupernet(Supernet):
 
     def __init__(self, space: DrawnSpace, *, seed: int = 0) -> None:
         super().__init__(space)
-        self.layers = nn.ModuleDict({module_name(name): ElasticLayer(layer) for name, layer in space.shared_layers().items()})
+        shared = space.shared_layers()
+        self.layers = nn.ModuleDict({module_name(name): ElasticLayer(layer) for name, layer in shared.items()})
+        self._names = tuple(shared)
         initialise(self, torch.Generator().manual_seed(seed))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # half the time of the default order on a CPU
         self._programs: dict[Architecture, list[Step]] = {}
@@ -162,6 +171,15 @@ class DrawnSupernet(Supernet):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits `(n, classes)` of pixels 0..1, `(n, c, h, w)`."""
         return run(self.program, self.layers, images)
+
+    def pieces(self) -> dict[str, list[str]]:
+        """The layers by the first word of their parts (`stem`, `cell1`, ...), in the order of the largest network."""
+        found: dict[str, list[str]] = {}
+        for layer in self.space.blueprint(self.space.largest()).layers:
+            found.setdefault(_piece(layer.name), [])
+        for name in self._names:
+            found.setdefault(_piece(name), []).append(f"layers.{module_name(name)}")
+        return {name: paths for name, paths in found.items() if paths}
 
     def build(self) -> nn.Module:
         """The layers of the drawing with copies of their weights."""

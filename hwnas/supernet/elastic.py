@@ -81,15 +81,25 @@ class ElasticConv2d(nn.Module):
     def selected(self) -> torch.Tensor:
         """The weights in use, `(c_out, c_in or 1, height, width)`: a view, unless they are put together or transformed."""
         weights = [self.weight[part] for part in self.parts]
-        weight = weights[0] if len(weights) == 1 else torch.cat(weights, 1)
+        return self._transformed(weights[0] if len(weights) == 1 else torch.cat(weights, 1), _pair(self.kernel)[0])
+
+    def first(self, channels: int, kernel: int) -> torch.Tensor:
+        """The weights of the first output channels with a square kernel, `(channels, c_in or 1, kernel, kernel)`, whatever is in use."""
+        if self.steps:
+            return self._transformed(self.weight[:channels], kernel)
+        return self.weight[(slice(channels), slice(None), *_centre(self.size, kernel, kernel))]
+
+    def _transformed(self, weight: torch.Tensor, kernel: int) -> torch.Tensor:
+        """Weights with the largest kernel as those with a smaller one, where there are transformations."""
         for large, small in self.steps:
-            if large <= _pair(self.kernel)[0]:
+            if large <= kernel:
                 break
             centre = weight[(slice(None), slice(None), *_centre((large, large), small, small))]
             weight = (centre.flatten(2) @ self.transforms[_matrix(large, small)].T).unflatten(2, (small, small))
         return weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The convolution of `(n, c_in, h, w)` with the weights in use."""
         bias = None if self.bias is None else self.bias[: self.c_out]
         return F.conv2d(x, self.selected(), bias, self.stride, self.padding, self.dilation, self.groups)
 
@@ -155,6 +165,7 @@ class ElasticBatchNorm2d(nn.Module):
         self.collecting = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(n, c, h, w)` normalised, scaled and shifted: by the statistics of the batch in training mode, else by those collected."""
         n = self.channels
         weight, bias = self.weight[:n], self.bias[:n]
         if self.collecting:
@@ -210,6 +221,7 @@ class ElasticLinear(nn.Module):
         return f"{tuple(self.weight.shape)}, using f_in={self.f_in}, f_out={self.f_out}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The features `(n, f_out)` of `(n, f_in)`."""
         return F.linear(x, self.weight[: self.f_out, : self.f_in], self.bias[: self.f_out])
 
     def build(self) -> nn.Linear:

@@ -12,7 +12,7 @@ from hwnas.supernet.grouping import Grouping
 
 
 class GroupedSupernet(Supernet):
-    """One super-network per group; the `prefix` leading pieces (stem, first block, ...) are the same modules in all of them.
+    """One super-network per group; the `prefix` leading pieces (stem, first block or cell, ...) are the same modules in all of them.
 
     Activating an architecture selects the super-network of its group. A step moves the weights of that group alone: no others have a
     gradient, so neither momentum nor weight decay touches them. Raises InputError when the network has fewer pieces than `prefix`.
@@ -22,13 +22,15 @@ class GroupedSupernet(Supernet):
         super().__init__(space)
         self.grouping, self.prefix = grouping, prefix
         self.members = nn.ModuleList([space.supernet() for _ in range(grouping.groups)])
-        shared = pieces(self.member(0))
-        if prefix > len(shared):
-            raise InputError(f"prefix {prefix} is more than the {len(shared)} pieces of {space.name}: {', '.join(shared)}")
+        first = self.member(0)
+        pieces = first.pieces()
+        if prefix > len(pieces):
+            raise InputError(f"prefix {prefix} is more than the {len(pieces)} pieces of {space.name}: {', '.join(pieces)}")
+        shared = [path for paths in list(pieces.values())[:prefix] for path in paths]
         for member in list(self.members)[1:]:
-            for path in list(shared)[:prefix]:
+            for path in shared:
                 owner, _, name = path.rpartition(".")
-                member.get_submodule(owner)._modules[name] = shared[path]
+                member.get_submodule(owner)._modules[name] = first.get_submodule(path)
         self.selected = 0
         self.configure(self.active)
 
@@ -51,14 +53,3 @@ class GroupedSupernet(Supernet):
     def build(self) -> nn.Module:
         """The selected sub-net as plain layers."""
         return self.member(self.selected).build()
-
-
-def pieces(supernet: nn.Module) -> dict[str, nn.Module]:
-    """The parts of a super-network by path, in the order in which they were registered; lists and dictionaries of modules taken apart."""
-    found: dict[str, nn.Module] = {}
-    for name, child in supernet.named_children():
-        if isinstance(child, nn.ModuleList | nn.ModuleDict):
-            found |= {f"{name}.{inner}": module for inner, module in pieces(child).items()}
-        else:
-            found[name] = child
-    return found

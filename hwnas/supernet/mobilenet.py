@@ -48,6 +48,7 @@ class ConvNorm(nn.Module):
         self.norm.select(c_out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolution, batch-norm and activation of `(n, c, h, w)`."""
         y = self.norm(self.conv(x))
         return _IN_PLACE[self.activation](y) if self.activation else y
 
@@ -71,6 +72,7 @@ class ElasticSqueeze(nn.Module):
         self.expand.select(block.squeezed, block.hidden, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(n, c, h, w)` with every channel scaled."""
         return x * F.hardsigmoid(self.expand(F.relu(self.reduce(F.adaptive_avg_pool2d(x, 1)))))
 
     def build(self) -> Squeeze:
@@ -86,6 +88,7 @@ class Squeeze(nn.Module):
         self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), reduce, nn.ReLU(inplace=True), expand, nn.Hardsigmoid())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(n, c, h, w)` with every channel scaled."""
         gate: torch.Tensor = self.gate(x)
         return x * gate
 
@@ -123,6 +126,7 @@ class ElasticBottleneck(nn.Module):
         self.residual = block.residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The selected block, of `(n, c, h, w)`."""
         y: torch.Tensor = self.depthwise(self.expand(x) if self.expand is not None and self.expands else x)
         if self.squeeze is not None:
             y = self.squeeze(y)
@@ -147,6 +151,7 @@ class Bottleneck(nn.Sequential):
         self.residual = residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layers in order, of `(n, c, h, w)`, and the input on top where there is a residual."""
         y: torch.Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return x + y if self.residual else y
 

@@ -1,16 +1,13 @@
 """A batch through a MobileNet super-network in one pass, every image by a sub-net of its own.
 
-Width and expansion are masks: channels that an image does not have are zero, which is what a narrower layer computes. Images with the same
-kernel go through the depthwise convolution together, and images without a block pass it by, so that neither costs much more than in a
-sub-net. Images that go together are filled up to a multiple of `STEP` with some that count for nothing: for every new size of a batch
-oneDNN would compile its convolutions anew, which takes longer than to run them.
+Values are kept channel by channel, `(channels, images, pixels)`, 0 where an image has no channel, and within a block as bands (see
+`hwnas.supernet.bands`), so that little is computed that no sub-net computes; images without a block pass it by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,28 +17,29 @@ import torch.nn.functional as F
 
 from device_profiles.errors import InputError
 from hwnas.spaces.base import Archs
-from hwnas.supernet.masked_norm import masked_norm
+from hwnas.spaces.mobilenet_blocks import round_channels
+from hwnas.supernet.band_layers import narrow, per_row, pick, widen
+from hwnas.supernet.band_norm import band_norm
+from hwnas.supernet.bands import Band, counts, filled, lay_out, places, whole
+from hwnas.supernet.resize import resized
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwnas.supernet.elastic import ElasticBatchNorm2d, ElasticConv2d
-    from hwnas.supernet.mobilenet import ElasticBottleneck, MobileNetSupernet
+    from hwnas.supernet.mobilenet import ElasticBottleneck, ElasticSqueeze, MobileNetSupernet
 
 Ints = npt.NDArray[np.int64]
-
-#: Batches within a batch are filled up to a multiple of this.
-STEP = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """One block for every image that has it, all `(n,)`; `width` is the number of channels that the block's output tensor has."""
+    """One block for every image that has it, all `(n,)`."""
 
     c_in: Ints
     c_out: Ints
     kernel: Ints
     expansion: Ints
-    stride: int
-    width: int
 
     @property
     def hidden(self) -> Ints:
@@ -49,129 +47,167 @@ class Shapes:
         return self.c_in * self.expansion
 
     @property
-    def residual(self) -> Ints:
-        """1 where the input is added to the output."""
-        return np.where(self.c_in == self.c_out, int(self.stride == 1), 0)
+    def expanding(self) -> int:
+        """How many images have an expansion."""
+        return int(np.count_nonzero(self.expansion > 1))
 
-    def rows(self, which: Ints, number: int) -> Shapes:
-        """The same for some of the images; those from `number` on have no channels."""
-        real = np.arange(len(which)) < number
-        c_in, c_out = np.where(real, self.c_in[which], 0), np.where(real, self.c_out[which], 0)
-        return Shapes(c_in, c_out, self.kernel[which], self.expansion[which], self.stride, self.width)
+    def order(self) -> Ints:
+        """Images with an expansion first, and in both parts the widest first."""
+        return np.lexsort((-self.hidden, self.expansion == 1))
+
+    def of(self, images: Ints) -> Shapes:
+        """The same for some of the images."""
+        return Shapes(self.c_in[images], self.c_out[images], self.kernel[images], self.expansion[images])
+
+
+class Held:
+    """The latest values of every image: tensors `(channels, images, pixels)` and which images each of them holds."""
+
+    def __init__(self, x: torch.Tensor, side: tuple[int, int]) -> None:
+        self.side = side
+        self.parts = [(np.arange(x.shape[1]), x)]
+
+    def take(self, images: Ints) -> torch.Tensor:
+        """The values of these images."""
+        parts = self.parts if not np.isin(images, self.parts[-1][0]).all() else self.parts[-1:]
+        place = np.empty(len(self.parts[0][0]), dtype=np.int64)
+        first = 0
+        for members, _ in parts:
+            place[members] = first + np.arange(len(members))
+            first += len(members)
+        whole_batch = torch.cat([x for _, x in parts], 1) if len(parts) > 1 else parts[0][1]
+        return pick(whole_batch, torch.from_numpy(place[images]).to(whole_batch.device))
+
+    def put(self, images: Ints, x: torch.Tensor, side: tuple[int, int]) -> None:
+        """Replaces the values of these images."""
+        self.parts = [*(self.parts if len(images) < len(self.parts[0][0]) else []), (images, x)]
+        self.side = side
 
 
 def forward_each(net: MobileNetSupernet, images: torch.Tensor, archs: Archs) -> torch.Tensor:
-    """Logits `(n, classes)` of pixels 0..1 `(n, c, h, w)`; row i of `archs` is the sub-net of image i.
+    """Logits `(n, classes)` of pixels 0..1 `(n, c, h, w)`; row i of `archs` is the sub-net of image i, all of one resolution.
 
-    Raises InputError for a space with several resolutions, squeeze-excite, another activation than ReLU, or a layer behind the pooling:
-    there a masked channel is not what a narrower network computes, or images do not fit into one batch.
+    Raises InputError where resolutions differ. Computed in the precision of the weights, whatever autocast says.
     """
-    space = net.space
-    if space.mix or len(space.resolutions) > 1 or {space.activation, *(stage.activation for stage in space.stages)} != {"Relu"}:
-        raise InputError(f"{space.name} cannot run a sub-net per image: that needs one resolution, ReLU and no layer behind the pooling")
-    if any(stage.squeeze for stage in space.stages):
-        raise InputError(f"{space.name} cannot run a sub-net per image: its squeeze-excite has no masks; choose another strategy")
-    column = {name: np.full(len(archs), value) for name, value in space.values(archs[0]).items()}  # also what there is no choice about
-    column |= {choice.name: np.array(choice.values)[archs[:, i]] for i, choice in enumerate(space.choices)}
-    x, c_in = net.stem(images), np.full(len(archs), space.stem)
-    for s, stage in enumerate(space.stages, 1):
-        c_out, depth = column[f"stage{s}.width"], column[f"stage{s}.depth"]
-        for b in range(1, stage.max_depth + 1):
-            name = f"stage{s}.block{b}"
-            shapes = Shapes(
-                c_in, c_out, column[f"{name}.kernel"], column[f"{name}.expansion"], stage.stride if b == 1 else 1, int(c_out.max())
-            )  # fmt: skip
-            x = _some(x, np.flatnonzero(b <= depth), partial(_block, net._block(name.replace(".", "_")), shapes))
-            c_in = c_out
-    net.head.select(x.shape[1], space.head)
-    x = net.head(x)
-    logits: torch.Tensor = net.classifier(F.adaptive_avg_pool2d(x, 1).flatten(1))
+    space, columns = net.space, _columns(net, archs)
+    sides = np.unique(columns["resolution"])
+    if len(sides) > 1:
+        raise InputError(f"the images of a batch need one resolution, these sub-nets have {', '.join(map(str, sides))}")
+    with torch.autocast(images.device.type, enabled=False):
+        x = net.stem(resized(images, int(sides[0])))
+        held = Held(x.transpose(0, 1).flatten(2).contiguous(), (x.shape[2], x.shape[3]))
+        c_in, everyone = np.full(len(archs), space.stem), np.arange(len(archs))
+        for s, stage in enumerate(space.stages, 1):
+            for b in range(1, stage.max_depth + 1):
+                name = f"stage{s}.block{b}"
+                shapes = Shapes(c_in, columns[f"stage{s}.width"], columns[f"{name}.kernel"], columns[f"{name}.expansion"])
+                having = np.flatnonzero(b <= columns[f"stage{s}.depth"])
+                if len(having):
+                    having = having[shapes.of(having).order()]
+                    block = _Block(net._block(name.replace(".", "_")), shapes.of(having), stage.stride if b == 1 else 1)
+                    held.put(having, *block.run(held.take(having), held.side))
+                c_in = shapes.c_out
+        return _head(net, held.take(everyone))
+
+
+def _columns(net: MobileNetSupernet, archs: Archs) -> Mapping[str, Ints]:
+    """The value of every choice for every image, also of what there is no choice about, `(n,)` each."""
+    fixed = {name: np.full(len(archs), value) for name, value in net.space.values(archs[0]).items()}
+    return fixed | {choice.name: np.array(choice.values)[archs[:, i]] for i, choice in enumerate(net.space.choices)}
+
+
+def _head(net: MobileNetSupernet, x: torch.Tensor) -> torch.Tensor:
+    """What follows the blocks; all images have all of its channels."""
+    numbers, activation = np.full(x.shape[1], net.space.head), net.space.activation
+    y = (_matrix(net.head.conv) @ x.flatten(1)).view(-1, x.shape[2])
+    y = _normal(y, net.head.norm, [whole(numbers, net.space.head, x)], numbers, activation)
+    y = y.view(net.space.head, x.shape[1], -1).mean(2).T
+    if net.mix is not None:
+        y = y @ _matrix(net.mix).T
+        y = F.relu(y) if activation == "Relu" else F.hardswish(y)
+    logits: torch.Tensor = net.classifier(y)
     return logits
 
 
-def _some(x: torch.Tensor, rows: Ints, function: Callable[[torch.Tensor, Ints, int], torch.Tensor]) -> torch.Tensor:
-    """`function` of the images in `rows`, the others as they are; the function keeps the shape unless it gets all images.
+class _Block:
+    """One block for the images that have it, in the order of `Shapes.order`."""
 
-    It gets the images, their rows, and how many of both count: the rest fills up.
-    """
-    if len(rows) == len(x):
-        return function(x, rows, len(rows))
-    if not len(rows):
-        return x
-    filled = _filled(rows)
-    y = function(_gather(x, filled), filled, len(rows))
-    return x.index_copy(0, torch.from_numpy(rows).to(x.device), y[: len(rows)])
+    def __init__(self, block: ElasticBottleneck, shapes: Shapes, stride: int) -> None:
+        self.block, self.shapes, self.stride = block, shapes, stride
+        self.images, self.hidden = len(shapes.kernel), int(shapes.hidden.max())
 
+    def run(self, x: torch.Tensor, side: tuple[int, int]) -> tuple[torch.Tensor, tuple[int, int]]:
+        """The result `(channels, images, pixels)` of `x`, with height and width of both."""
+        block, first, hidden = self.block, self.shapes.expanding, self.shapes.hidden
+        activation = block.depthwise.activation
+        made = lay_out(hidden[:first], x.shape[2], x)
+        kept = lay_out(hidden[first:], x.shape[2], x, first, made[-1].end if made else 0)
+        bands = [*made, *kept]
+        weight = None if block.expand is None or not made else _matrix(block.expand.conv)[: int(hidden[:first].max())]
+        y = widen(x, weight, made, kept, filled(bands[-1].end))
+        if block.expand is not None and made:
+            y = _normal(y, block.expand.norm, made, hidden[:first], activation)
+        channels, images = places(bands)
+        y, side = self._depthwise(y, bands, channels, images, side)
+        y = _normal(y, block.depthwise.norm, bands, hidden, activation)
+        if block.squeeze is not None:
+            y = _squeezed(block.squeeze, y, torch.from_numpy(channels * self.images + images).to(x.device), hidden)
+        y = narrow(y, _matrix(block.project.conv)[:, : self.hidden], bands, self.images)
+        c_out = len(y)
+        band = whole(self.shapes.c_out, c_out, x)
+        y = _normal(y.flatten(0, 1), block.project.norm, [band], self.shapes.c_out, "").view(c_out, self.images, -1)
+        return (y if self.stride > 1 else self._residual(x, y)), side
 
-def _filled(rows: Ints) -> Ints:
-    """The rows, and the first of them again and again up to a multiple of `STEP`."""
-    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % STEP)])
+    def _depthwise(
+        self, x: torch.Tensor, bands: Sequence[Band], channels: Ints, images: Ints, side: tuple[int, int]
+    ) -> tuple[torch.Tensor, tuple[int, int]]:
+        """The depthwise convolution, every row with the kernel of its image: smaller ones are larger ones with zeros around."""
+        conv, sizes = self.block.depthwise.conv, np.unique(self.shapes.kernel)
+        largest, kinds = int(sizes[-1]), np.searchsorted(sizes, self.shapes.kernel)
+        kernels = torch.stack([_grown(conv.first(self.hidden, int(size)), largest) for size in sizes], 1)
+        chosen = np.zeros(len(x), dtype=np.int64)
+        chosen[: len(channels)] = channels * len(sizes) + kinds[images]
+        which = torch.from_numpy(np.arange(len(sizes))[:, None] == kinds).to(x)
+        weight = per_row(kernels, torch.from_numpy(chosen).to(x.device), which, bands).view(-1, 1, largest, largest)
+        y = F.conv2d(x.view(1, -1, *side), weight, None, self.stride, largest // 2, groups=len(x))
+        return y.view(len(x), -1), (y.shape[2], y.shape[3])
 
-
-def _gather(x: torch.Tensor, rows: Ints) -> torch.Tensor:
-    """Some of the images, as rows of numbers in their order in memory: more than twice as fast as `x[rows]` when derivatives are taken."""
-    _, channels, height, width = x.shape
-    flat = x.permute(0, 2, 3, 1).reshape(len(x), -1).index_select(0, torch.from_numpy(rows).to(x.device))
-    return flat.view(len(rows), height, width, channels).permute(0, 3, 1, 2)
-
-
-def _block(block: ElasticBottleneck, everyone: Shapes, x: torch.Tensor, having: Ints, number: int) -> torch.Tensor:
-    shapes = everyone.rows(having, number)
-    hidden = int(shapes.hidden.max())
-    inside = _mask(shapes.hidden, hidden, x)
-    y = _some(_channels(x, hidden), np.flatnonzero(shapes.expansion > 1), lambda _part, rows, n: _expanded(block, x, inside, rows, n))
-    y = _normalised(_by_kernel(block.depthwise.conv, y, shapes.kernel), block.depthwise.norm, inside, relu=True)
-    y = _normalised(_conv(block.project.conv, y, shapes.width), block.project.norm, _mask(shapes.c_out, shapes.width, x))
-    if shapes.stride > 1:
-        return y
-    return torch.addcmul(y, _channels(x, shapes.width), torch.from_numpy(shapes.residual).to(x)[:, None, None, None])
-
-
-def _expanded(block: ElasticBottleneck, x: torch.Tensor, inside: torch.Tensor, rows: Ints, number: int) -> torch.Tensor:
-    if number < len(x):
-        x, inside = _gather(x, rows), inside[torch.from_numpy(rows).to(x.device)]
-        inside[number:] = 0
-    assert block.expand is not None  # some image expands, so the block can
-    return _normalised(_conv(block.expand.conv, x, inside.shape[1]), block.expand.norm, inside, relu=True)
-
-
-def _by_kernel(conv: ElasticConv2d, x: torch.Tensor, kernels: Ints) -> torch.Tensor:
-    """A depthwise convolution in which every image has a kernel size of its own."""
-    sizes = np.unique(kernels)
-    if len(sizes) == 1:
-        return _depthwise(conv, x, int(sizes[0]))
-    groups = [np.flatnonzero(kernels == size) for size in sizes]
-    filled = [_filled(rows) for rows in groups]
-    parts = torch.cat([_depthwise(conv, _gather(x, rows), int(size)) for size, rows in zip(sizes, filled, strict=True)])
-    places, first = np.empty(len(x), dtype=np.int64), 0
-    for rows, more in zip(groups, filled, strict=True):
-        places[rows] = first + np.arange(len(rows))
-        first += len(more)
-    return _gather(parts, places)
+    def _residual(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The input is added where an image has as many channels behind the block as before it."""
+        flags = torch.from_numpy(self.shapes.c_in == self.shapes.c_out).to(x)[:, None]
+        more = len(y) - len(x)
+        x = F.pad(x, (0, 0, 0, 0, 0, more)) if more > 0 else x[: len(y)]
+        return torch.addcmul(y, x, flags)
 
 
-def _depthwise(conv: ElasticConv2d, x: torch.Tensor, kernel: int) -> torch.Tensor:
-    conv.select(x.shape[1], x.shape[1], kernel)
-    y: torch.Tensor = conv(x)
-    return y
+def _normal(x: torch.Tensor, norm: ElasticBatchNorm2d, bands: Sequence[Band], numbers: Ints, activation: str) -> torch.Tensor:
+    """Batch-norm by the statistics of every channel over the images that have it, `numbers` `(n,)` of channels being what they have."""
+    channels = max(band.high for band in bands)
+    number = counts(numbers, channels, x) * x.shape[1]
+    return band_norm(x, norm.weight[:channels], norm.bias[:channels], number, bands, norm.eps, activation)
 
 
-def _conv(conv: ElasticConv2d, x: torch.Tensor, c_out: int) -> torch.Tensor:
-    conv.select(x.shape[1], c_out, conv.weight.shape[-1])
-    y: torch.Tensor = conv(x)
-    return y
+def _squeezed(squeeze: ElasticSqueeze, x: torch.Tensor, cells: torch.Tensor, hidden: Ints) -> torch.Tensor:
+    """Squeeze-excite of the rows that have a cell, channel * images + image."""
+    x, channels = x[: len(cells)], int(hidden.max())
+    means = x.new_zeros(channels * len(hidden)).index_copy(0, cells, x.mean(1)).view(channels, -1)
+    squeezed = np.array([round_channels(number / 4) for number in hidden])
+    most = int(squeezed.max())
+    inside = torch.from_numpy(np.arange(most)[:, None] < squeezed).to(x)
+    reduce, expand = squeeze.reduce, squeeze.expand
+    assert reduce.bias is not None
+    assert expand.bias is not None
+    y = F.relu(torch.addmm(reduce.bias[:most, None], _matrix(reduce)[:most, :channels], means)) * inside
+    gates = F.hardsigmoid(torch.addmm(expand.bias[:channels, None], _matrix(expand)[:channels, :most], y))
+    return x * gates.flatten().index_select(0, cells)[:, None]
 
 
-def _channels(x: torch.Tensor, number: int) -> torch.Tensor:
-    """The first channels, zeros where there are fewer."""
-    return x[:, :number] if x.shape[1] >= number else F.pad(x, (0, 0, 0, 0, 0, number - x.shape[1]))
+def _matrix(conv: ElasticConv2d) -> torch.Tensor:
+    """The weights of a 1x1 convolution, `(c_out, c_in)`."""
+    return conv.weight.flatten(1)
 
 
-def _mask(numbers: Ints, channels: int, like: torch.Tensor) -> torch.Tensor:
-    """1 for the first `numbers[i]` channels of image i, else 0: `(n, channels, 1, 1)`."""
-    return torch.from_numpy(np.arange(channels) < numbers[:, None]).to(like)[:, :, None, None]
-
-
-def _normalised(x: torch.Tensor, norm: ElasticBatchNorm2d, mask: torch.Tensor, relu: bool = False) -> torch.Tensor:
-    channels = x.shape[1]
-    return masked_norm(x, norm.weight[:channels], norm.bias[:channels], mask, norm.eps, relu=relu)
+def _grown(weight: torch.Tensor, side: int) -> torch.Tensor:
+    """Kernels `(channels, 1, k, k)` with zeros around, `(channels, side * side)`."""
+    more = (side - weight.shape[-1]) // 2
+    return F.pad(weight, (more, more, more, more)).flatten(1)

@@ -80,12 +80,14 @@ class _Total(torch.autograd.Function):
 
     @staticmethod
     def forward(_context: object, x: torch.Tensor) -> torch.Tensor:
+        """The sum."""
         x = x.clone()
         dist.all_reduce(x)
         return x
 
     @staticmethod
     def backward(_context: object, gradient: torch.Tensor) -> torch.Tensor:
+        """Of every part, the sum of what comes back everywhere."""
         gradient = gradient.contiguous().clone()
         dist.all_reduce(gradient)
         return gradient

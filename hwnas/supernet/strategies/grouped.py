@@ -25,8 +25,8 @@ class Grouped(Strategy):
 
     Zhang et al., Deeper Insights into Weight Sharing in Neural Architecture Search, 2020 (arXiv 2001.01431), section 5: from one set for
     all (`groups=1`) to stand-alone weights (as many groups as architectures), grouped `by` similarity (neighbours in the order of the first
-    choices) or at random; of the leading pieces of the network, stem first, `prefix` are shared by all groups (prefix sharing). `order` is
-    the order of turns; all but "uniform" need a space that can be listed.
+    choices) or at random; of the pieces of the network (stem, blocks or cells, head), the first `prefix` are shared by all groups (prefix
+    sharing). `order` is the order of turns; all but "uniform" need a space that can be listed.
     """
 
     name: ClassVar[str] = "grouped"

@@ -15,11 +15,12 @@ from hwnas.supernet.strategies.base import Batch, Pass, Strategy
 
 @dataclass
 class OrderedDropout(Strategy):
-    """Every step trains one uniformly drawn sub-net per image, all in a single pass in which masks cut each image's channels.
+    """Every step trains one uniformly drawn sub-net per image, all in a single pass in which each image has its own channels.
 
     Yang, Liao & Sze, NetAdaptV2: Efficient Neural Architecture Search with Fast Super-Network Training and Architecture Optimization,
     CVPR 2021, section 3.2. Outputs of dropped channels are zero and nothing is rescaled. Batch-norm sees the images that
-    have a channel. Works for super-networks with `forward_each`.
+    have a channel. Where resolution is a choice, all images of a batch have that of the first. Works for super-networks with
+    `forward_each`, in float32.
     """
 
     name: ClassVar[str] = "ordered_dropout"
@@ -29,6 +30,8 @@ class OrderedDropout(Strategy):
         if batch.total > len(batch.labels):
             raise InputError("ordered_dropout needs all images of a batch in one process: start it without torchrun")
         archs = supernet.space.sample(len(batch.labels), batch.rng)
+        sides = [i for i, choice in enumerate(supernet.space.choices) if choice.name == "resolution"]
+        archs[:, sides] = archs[0, sides]
         logits = supernet.forward_each(batch.images, archs)
         losses = F.cross_entropy(logits, batch.labels, reduction="none", label_smoothing=batch.label_smoothing)
         loss = losses.mean()
