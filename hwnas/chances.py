@@ -12,12 +12,13 @@ neither their order nor the front, so chances are nearer to one half than they w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwnas.devices import recomputed
 from hwnas.front import Mask, non_dominated
 from hwnas.objectives import Constraint, Floats, minimised
 from hwnas.ranking_error import RankingError
@@ -43,6 +44,7 @@ class Spread:
     names: tuple[str, ...]
     directions: tuple[str, ...]
     constraints: tuple[Constraint, ...] = ()
+    records: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, believed: Believed, errors: Mapping[str, RankingError]) -> Spread:
@@ -62,25 +64,29 @@ class Spread:
                 sides[:, column] = np.hypot(error.slope * sides[:, column], error.sd)
         # A bound on what was ranked anew is about the number as it was counted.
         kept = tuple(c for c in believed.constraints if c.name in names and c.name not in errors)
-        return cls(values, below, above, names, tuple(str(record["direction"]) for record in believed.records), kept)
+        return cls(values, below, above, names, tuple(str(record["direction"]) for record in believed.records), kept, tuple(believed.records))
 
     def take(self, rows: npt.NDArray[np.intp]) -> Spread:
         """Those of some architectures."""
-        return Spread(self.values[rows], self.below[rows], self.above[rows], self.names, self.directions, self.constraints)
+        return replace(self, values=self.values[rows], below=self.below[rows], above=self.above[rows])
 
     def costs(self, z: Floats) -> Floats:
         """The objectives in minimisation form at `z` `(..., n, m)` standard deviations; NaN where a constraint is violated."""
-        values = self.values + z * np.where(z < 0, self.below, self.above)
+        values = self.drawn(z)
         costs = minimised(values, self.directions)
         for constraint in self.constraints:
             costs[constraint.violation(values[..., self.names.index(constraint.name)]) > 0] = np.nan
         return costs
 
+    def drawn(self, z: Floats) -> Floats:
+        """The objectives at `z` `(..., n, m)` standard deviations; the worst of several devices is what those have come to."""
+        return recomputed(self.values + z * np.where(z < 0, self.below, self.above), self.records)
+
     def contenders(self) -> npt.NDArray[np.intp]:
         """The rows that may be on the front at all: not dominated at their very best by another at its very worst."""
         signs = minimised(np.ones((1, len(self.names))), self.directions)
         shape = self.values.shape
-        best = minimised(self.values - _FAR * signs * np.where(signs > 0, self.below, self.above), self.directions)
+        best = minimised(self.drawn(np.broadcast_to(-_FAR * signs, shape)), self.directions)
         worst = self.costs(np.broadcast_to(_FAR * signs, shape))
         surely = worst[non_dominated(worst)]
         beaten = np.zeros(len(best), dtype=bool)

@@ -24,9 +24,15 @@ PICKS = ("best", "cheapest", "knee", "fastest")
 
 
 def device_of(run: Run, path: str | os.PathLike[str] | None = None) -> NetworkPredictor:
-    """The predictor that the run was searched with, from where it was then or from `path`. Raises InputError when it is not there."""
+    """The predictor that the run was searched with, from where it was then or from `path`. Raises InputError when it is not there.
+
+    Also for a run for several devices.
+    """
     import predictors
 
+    several = run.spec.get("devices")
+    if several:
+        raise InputError(f"{run.path} was searched for {' and '.join(several)}; this needs a run for one device: search for that device alone")
     path = _recorded(run, "device") if path is None else path
     if path is None:
         raise InputError(f"{run.path} does not say where its device.json is; name it with --device")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_profiles.errors import InputError
+from device_profiles.errors import InputError, unknown
 from device_profiles.quantity import Quantity
 from hwnas.objectives import Floats, minimised
 
@@ -177,12 +177,7 @@ class Front:
         names, directions, units = (tuple(str(o[key]) for o in objectives) for key in ("name", "direction", "unit"))
         origins = tuple(str(o.get("origin", "predicted")) for o in objectives)
         costs = minimised(estimates[:, :, 0], directions)
-        on = np.flatnonzero(non_dominated(costs))
-        first = directions.index("min") if "min" in directions else 0
-        columns = [first, *(i for i in range(len(names)) if i != first)]
-        # lexsort takes its most important key last.
-        keys = [*(architectures[on, i] for i in reversed(range(architectures.shape[1]))), *(costs[on, i] for i in reversed(columns))]
-        on = on[np.lexsort(keys)] if len(on) else on
+        on = _in_order(np.flatnonzero(non_dominated(costs)), architectures, costs, directions)
         rows = tuple((extras or {}).get(tuple(arch), {}) for arch in architectures[on].tolist())
         return cls(
             architectures[on], names, directions, units, origins, estimates[on, :, 0], estimates[on, :, 1], estimates[on, :, 2], rows
@@ -200,6 +195,28 @@ class Front:
 
     def __iter__(self) -> Iterator[Point]:
         return (self[i] for i in range(len(self)))
+
+    def positions(self, names: Sequence[str]) -> npt.NDArray[np.intp]:
+        """The points that no other of this front dominates in some of the objectives, ordered as the front of those would be.
+
+        Raises InputError for a name that is none of the objectives.
+        """
+        for name in names:
+            if name not in self.names:
+                raise unknown("objective", name, self.names)
+        columns = [self.names.index(name) for name in names]
+        costs = self.costs()[:, columns]
+        return _in_order(np.flatnonzero(non_dominated(costs)), self.architectures, costs, [self.directions[c] for c in columns])
+
+    def among(self, names: Sequence[str]) -> Front:
+        """The front in some of the objectives, such as those of one of several devices; see `positions`."""
+        rows = self.positions(names)
+        columns = [self.names.index(name) for name in names]
+        texts = (self.names, self.directions, self.units, self.origins)
+        kept, directions, units, origins = (tuple(text[c] for c in columns) for text in texts)
+        values, lows, highs = (array[rows][:, columns] for array in (self.values, self.lows, self.highs))
+        extras = tuple(self.extras[i] for i in rows) if self.extras else ()
+        return Front(self.architectures[rows], kept, directions, units, origins, values, lows, highs, extras)
 
     def with_chances(self, chances: Mapping[tuple[int, ...], float]) -> Front:
         """The same with P(on the front) of every architecture."""
@@ -265,3 +282,16 @@ class Front:
         described = zip(self.names, self.units, self.directions, strict=True)
         objectives = [{"name": name, "unit": unit, "direction": direction} for name, unit, direction in described]
         return {"objectives": objectives, "points": [point.to_json() for point in self], "knee": self.knee_index() if len(self) else None}
+
+
+def _in_order(
+    on: npt.NDArray[np.intp], architectures: npt.NDArray[np.int64], costs: Floats, directions: Sequence[str]
+) -> npt.NDArray[np.intp]:
+    """Rows in the order of a front: by the first objective to minimise, then by the others, then by architecture."""
+    if not len(on):
+        return on
+    first = directions.index("min") if "min" in directions else 0
+    columns = [first, *(i for i in range(len(directions)) if i != first)]
+    # lexsort takes its most important key last.
+    keys = [*(architectures[on, i] for i in reversed(range(architectures.shape[1]))), *(costs[on, i] for i in reversed(columns))]
+    return on[np.lexsort(keys)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -56,7 +56,8 @@ class Objective:
     `fn` maps architectures, `int64` of shape `(n, n_choices)`, to values of shape `(n,)`, or to `(values, lows, highs)` with the ends
     of the 90 % interval; plain values are taken as exact. Cheap objectives (`expensive=False`) are called on whole batches, expensive
     ones on one architecture at a time, and only where no constraint on a cheap one is violated. `bounds` are hard: a value outside
-    is a failure. `source` is what made the objective (such as a `CostTable`), for optimisers that can use more than values.
+    is a failure. `source` is what made the objective (such as a `CostTable`), for optimisers that can use more than values; `details` are
+    more keys of its record in a run, such as the device that it is about.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Objective:
     bounds: tuple[float, float] | None = None
     origin: str = "predicted"
     source: Any = None
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -108,7 +110,7 @@ class Objective:
         bounds = None if self.bounds is None else [_json_number(bound) for bound in self.bounds]
         return {
             "name": self.name, "unit": self.unit, "direction": self.direction, "expensive": self.expensive, "bounds": bounds,
-            "origin": self.origin,
+            "origin": self.origin, **self.details,
         }  # fmt: skip
 
 
@@ -182,8 +184,9 @@ def as_objective(thing: Any, space: SearchSpace) -> Objective:
         return table.price(archs), interval[:, 0], interval[:, 1]
 
     return Objective(
-        thing.name, thing.unit, getattr(thing, "direction", "min"), False, price, bounds, getattr(thing, "origin", "predicted"), table
-    )
+        thing.name, thing.unit, getattr(thing, "direction", "min"), False, price, bounds, getattr(thing, "origin", "predicted"), table,
+        {**getattr(thing, "details", {}), **getattr(table, "details", {})},
+    )  # fmt: skip
 
 
 def as_objectives(things: Iterable[Any], space: SearchSpace) -> tuple[Objective, ...]:

@@ -8,18 +8,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hwnas.devices import DeviceCost, Worst
+
 
 def provenance(objectives: Iterable[Any]) -> dict[str, Any]:
     """The device behind a cost, the super-network and images behind an accuracy, and how an accuracy without them is made, as JSON.
 
-    `hwnas.finish` finds them there again. What lives in memory only has no path.
+    `hwnas.finish` finds them there again. What lives in memory only has no path. Of a search for several devices, `devices` has all of them.
     """
     found: dict[str, Any] = {}
-    for objective in objectives:
+    for objective in (part for one in objectives for part in (one.costs if isinstance(one, Worst) else (one,))):
         device = getattr(objective, "predictor", None)
         if device is not None and hasattr(device, "device_name_"):
             path = getattr(device, "path_", None)
-            found["device"] = {"name": device.device_name_, "path": None if path is None else str(path), **device.origin_}
+            record = {"name": device.device_name_, "path": None if path is None else str(path), **device.origin_}
+            if isinstance(objective, DeviceCost):
+                found.setdefault("devices", {})[objective.device] = record
+            else:
+                found["device"] = record
         if hasattr(objective, "supernet") and hasattr(objective, "dataset"):
             folder = getattr(objective.supernet, "folder", None)
             found["supernet"] = {"path": None if folder is None else str(folder), "sha256": None if folder is None else _weights(folder)}
@@ -34,14 +40,19 @@ def seen_from(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
 
     A folder that holds all of them can then be moved; what lies elsewhere keeps its full path.
     """
-    moved = dict(spec)
-    for name in ("device", "supernet"):
-        record = spec.get(name)
-        if isinstance(record, Mapping) and record.get("path"):
-            path, home = Path(record["path"]), folder.resolve().parent
-            beside = path.is_absolute() and path.is_relative_to(home)
-            moved[name] = {**record, "path": os.path.relpath(path, folder.resolve()) if beside else str(path)}
+    moved = {name: _beside(folder, spec[name]) if name in ("device", "supernet") else value for name, value in spec.items()}
+    if isinstance(spec.get("devices"), Mapping):
+        moved["devices"] = {name: _beside(folder, record) for name, record in spec["devices"].items()}
     return moved
+
+
+def _beside(folder: Path, record: Any) -> Any:
+    """A record whose path begins at the run folder where it leads to something beside it."""
+    if not isinstance(record, Mapping) or not record.get("path"):
+        return record
+    path, home = Path(record["path"]), folder.resolve().parent
+    beside = path.is_absolute() and path.is_relative_to(home)
+    return {**record, "path": os.path.relpath(path, folder.resolve()) if beside else str(path)}
 
 
 def _weights(folder: Path) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from device_profiles.errors import DeviceError, InputError
 from device_profiles.quantity import Quantity
+from hwnas.devices import by_device
 from hwnas.front import Archive, Front, hypervolume
 from hwnas.objectives import Floats, Objective, check_name, minimised
 from hwnas.storage import SCHEMA, Evaluation, Writer, dumps, from_text, holds_run, read_rows, reading, to_text
@@ -151,6 +152,14 @@ class Run:
         front = believed.front()
         return front.with_chances(self._chances(believed)) if chances else front
 
+    def fronts(self) -> dict[str, Front]:
+        """Of a run for several devices the front of each, by what it is called, and as `worst` the robust front; all from `front()`.
+
+        A front is about the objectives of its device and those of none; empty for a run for one device. See `hwnas.devices`.
+        """
+        front = self.front()
+        return {device: front.among(names) for device, names in by_device(self.objectives).items()}
+
     def chances(self) -> dict[tuple[int, ...], float]:
         """P(on the front) of every architecture with status ok; see `hwnas.chances`."""
         from hwnas.believed import Believed
@@ -211,6 +220,8 @@ class Run:
         front, spec = self.front(chances=True), self.spec
         summary = {**spec, "counts": self.counts(), "hypervolume": front.hypervolume(self.hypervolume_reference)}
         document = {"schema": SCHEMA, "run": summary, **front.to_json()}
+        fronts = {device: front.positions(names).tolist() for device, names in by_device(self.objectives).items()}
+        document |= {"fronts": fronts} if fronts else {}
         try:
             partial = self.path / ".front.partial"
             front.to_csv(partial)
@@ -240,11 +251,11 @@ class Run:
 
         return export_pick(self, pick, path)
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, cost: str | None = None) -> Path:
         """Writes the report, one HTML page, and returns where it is; see `hwnas.report.write_report`."""
         from hwnas.report import write_report
 
-        return write_report(self.path, None if out is None else Path(out))
+        return write_report(self.path, None if out is None else Path(out), cost)
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from device_profiles.errors import InputError, unknown
+from device_profiles.errors import InputError
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
+from hwnas.cli.several import chosen, named, objectives_of
 from hwnas.cli.show import bar, emit, need, say
 from hwnas.cli.table_search import search_table
 
 if TYPE_CHECKING:
+    from hwnas.front import Front
     from hwnas.run import Run
     from hwnas.search import Progress
 
@@ -75,7 +77,10 @@ def train(
 def search(
     out: Annotated[Path, typer.Option(help="The run folder.")],
     supernet: Annotated[Path | None, typer.Option(help="A folder that `hwnas train` wrote.")] = None,
-    device: Annotated[str | None, typer.Option(help="A predictor that `hwnas fit` wrote; with --table one of its devices.")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(help="A predictor that `hwnas fit` wrote; with --table one of its devices. NAME=DEVICE several times: one front for each."),
+    ] = None,
     table: Annotated[Path | None, typer.Option(help="Recorded architectures (.npz or .csv) instead of a super-network.")] = None,
     dataset: Annotated[str | None, typer.Option(help="With --table, the data set whose accuracy is meant.")] = None,
     objectives: Annotated[
@@ -101,64 +106,87 @@ def search(
             if supernet is not None:
                 raise InputError("a search has --supernet or --table, not both")
             run = search_table(
-                table, out, objectives, device, dataset, constraint or [], algorithm, evaluations, seed, resume, progress
+                table, out, objectives, named(device or []), dataset, constraint or [], algorithm, evaluations, seed, resume, progress
             )  # fmt: skip
-        elif supernet is None or device is None:
+        elif supernet is None or not device:
             raise InputError("a search needs --supernet and --device, or --table")
         else:
             know(own)
             run = _search_supernet(
-                supernet, device, out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress
+                supernet, named(device), out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress
             )  # fmt: skip
     _show(run, json, ends=table is None)
 
 
 def _search_supernet(
-    supernet: Path, device: str, out: Path, objectives: str, constraints: list[str], algorithm: str, evaluations: int, data: str | None,
-    seed: int | None, resume: bool, progress: Callable[[Progress], None],
+    supernet: Path, devices: Mapping[str, str], out: Path, objectives: str, constraints: list[str], algorithm: str, evaluations: int,
+    data: str | None, seed: int | None, resume: bool, progress: Callable[[Progress], None],
 ) -> Run:  # fmt: skip
     need("torch", "safetensors", extra="train")
     need("sklearn", "xgboost", extra="predict")
     need("pymoo", "moocore", extra="search")
     import hwnas
-    import predictors
     from hwnas.accuracy import load_accuracy
     from hwnas.finish import score_front
 
-    predictor = predictors.load(device)
-    scorer = load_accuracy(supernet, data)
-    known = {"accuracy": scorer, "latency_ms": predictor.latency_ms}
-    if predictor.energy_ is not None:
-        known["energy_mj"] = predictor.energy_mj
     names = [name.strip() for name in objectives.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise unknown("objective", name, known)
-    if not names:
+    costs = _costs(devices, names)
+    scorer = load_accuracy(supernet, data)
+    known: dict[str, list[Any]] = {"accuracy": [scorer], **costs}
+    wanted = chosen(names, known)
+    if not wanted:
         raise InputError(f"--objectives names nothing; there is {', '.join(known)}")
     spec = {"command": sys.argv}
     space = scorer.supernet.space
     run = hwnas.search(
-        space, [known[name] for name in names], constraints, algorithm, evaluations, seed,
+        space, wanted, constraints, algorithm, evaluations, seed,
         out=out, resume=resume, extra_spec=spec, progress=progress,
     )  # fmt: skip
     score_front(run, scorer)
     return run
 
 
+def _costs(devices: Mapping[str, str], names: Sequence[str]) -> dict[str, list[Any]]:
+    """What every device costs, by the names that objectives may have."""
+    import predictors
+
+    found = {name: predictors.load(what) for name, what in devices.items()}
+    if len(found) == 1:
+        (only,) = found.values()
+        return {"latency_ms": [only.latency_ms], **({} if only.energy_ is None else {"energy_mj": [only.energy_mj]})}
+    latency = {name: device.latency_ms for name, device in found.items()}
+    energy = {name: device.energy_mj for name, device in found.items() if device.energy_ is not None or "energy_mj" in names}
+    return objectives_of({"latency_ms": latency, "energy_mj": energy}, found)
+
+
 def _show(run: Run, json: bool, ends: bool) -> None:
     """The front, and what to do with it; `ends`: there are networks behind it."""
-    front = run.front()
+    front, fronts = run.front(), run.fronts()
     if json:
-        emit({"run": str(run.path), "seed": run.spec["seed"], "counts": run.counts(), "front": front.to_json()})
+        each = {device: own.to_json() for device, own in fronts.items()}
+        found = {"run": str(run.path), "seed": run.spec["seed"], "counts": run.counts(), "front": front.to_json()}
+        emit({**found, **({"fronts": each} if each else {})})
         return
     say(f"{len(front)} points on the front after {sum(run.counts().values())} evaluations (seed {run.spec['seed']})")
     for point in front:
         say("  " + "  ".join(f"{name} {quantity.value:.4g}" for name, quantity in point.objectives.items()))
+    for device, own in fronts.items():
+        say(_range(device, own))
     if "chosen_because" in run.spec:
         say(f"algorithm {run.spec['algorithm']}, for {run.spec['chosen_because']}")
     if ends:
-        say(f"next: hwnas verify {run.path}   hwnas report {run.path}   hwnas export {run.path} --pick knee --out knee.onnx")
+        one = next((own.names[-1] for own in fronts.values()), None)
+        check = f"hwnas verify {run.path}   hwnas report {run.path}" if one is None else f"hwnas report {run.path} --cost {one}"
+        say(f"next: {check}   hwnas export {run.path} --pick knee --out knee.onnx")
+
+
+def _range(device: str, front: Front) -> str:
+    """The front of one of several devices in a line."""
+    from hwnas.devices import WORST
+
+    spans = zip(front.names, front.values.min(axis=0), front.values.max(axis=0), strict=True)
+    numbers = "  ".join(f"{name} {low:.4g} to {high:.4g}" for name, low, high in spans)
+    return f"front on {'the worst device' if device == WORST else device}: {len(front)} points  {numbers}"
 
 
 def _state(progress: Progress) -> str:

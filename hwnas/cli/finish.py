@@ -125,6 +125,10 @@ def report(
         bool,
         typer.Option("--references", help="First evaluate networks scaled by hand (MobileNet-like spaces), to stand beside the front."),
     ] = False,
+    cost: Annotated[
+        str | None,
+        typer.Option(help="The objective on the cost axis; that of one of several devices, or worst_latency_ms, makes it the report of its front."),
+    ] = None,
     device: Annotated[Path | None, typer.Option(help="For --references: the predictor, when it is not where it was at the search.")] = None,
     own: Own = None,
     json: Json = False,
@@ -137,9 +141,11 @@ def report(
     know(own)
     if other is not None and references:
         raise InputError("--references belongs to the report of one run: write that first, then compare")
+    if other is not None and cost is not None:
+        raise InputError("--cost belongs to the report of one run")
     if references:
         _evaluate_references(run, device)
-    page = write_report(run, out) if other is None else write_comparison(run, other, out)
+    page = write_report(run, out, cost) if other is None else write_comparison(run, other, out)
     if json:
         emit({"report": str(page)})
         return

@@ -19,20 +19,24 @@ PICTURES = (".svg", ".png", ".pdf")
 MARKDOWN = ".md"
 
 
-def write_report(run_path: Path, out: Path | None = None) -> Path:
+def write_report(run_path: Path, out: Path | None = None, cost: str | None = None) -> Path:
     """Write the report of the run in `run_path` to `out` (by default `report.html` in the run folder) and return where it is.
+
+    `cost` names the objective that the figure shows the gain against; with that of one of several devices, or of the worst of them, the
+    report is about that device's front (by default `report-<cost>.html`).
 
     The ending of `out` says what is written: `.md` the report as Markdown; `.svg`, `.png` or `.pdf` the main figure for a paper; anything
     else the page, one self-contained file. It appears whole or not at all. What the run does not hold yet (a verification, a baseline) the
     page names, with the command that adds it. Raises InputError when there is no run, when `out` cannot be written, and when the report
-    packages are not installed.
+    packages are not installed, or the run has no such cost.
     """
+    from hwnas.objectives import check_name
     from hwnas.report.data import collect
     from hwnas.run import Run
 
     run = Run.open(run_path)
-    page = _place(out, run.path / "report.html")
-    return _written(page, lambda: _content(collect(run, page), page.suffix.lower()))
+    page = _place(out, run.path / ("report.html" if cost is None else f"report-{check_name(cost)}.html"))
+    return _written(page, lambda: _content(collect(run, page, cost), page.suffix.lower()))
 
 
 def write_comparison(first: Path, second: Path, out: Path | None = None) -> Path:

@@ -6,11 +6,13 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from device_profiles.errors import InputError
 from device_profiles.quantity import Quantity
+from hwnas.devices import WORST, by_device
 from hwnas.front import Front
 from hwnas.report.architectures import BROKEN, Describer
 from hwnas.report.files import exported, links
@@ -30,23 +32,33 @@ REFERENCES = "references"
 MAX_ERRORS = 10
 
 
-def collect(run: Run, page: Path) -> ReportData:
-    """What a page at `page` shows about a run. Pieces that are missing or damaged are named in `missing`, and never stop the rest."""
+def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
+    """What a page at `page` shows about a run. Pieces that are missing or damaged are named in `missing`, and never stop the rest.
+
+    `wanted` is the cost of the figure; one of several devices leaves the other devices out, and what is on the front for their sake only.
+    Raises InputError for a cost that the run does not have.
+    """
     spec, rows = run.spec, run.rows()
     objectives = [objective(record) for record in run.objectives]
-    gain, cost = axes(objectives)
+    gain, cost = axes(objectives, wanted)
+    if wanted is not None and cost is not None and cost.device:
+        objectives = [o for o in objectives if o.device in ("", cost.device)]
+    names = [o.name for o in objectives]
     describer, command = Describer(spec.get("space")), shlex.quote(str(run.path))
     missing: dict[str, Missing] = {}
-    verification = _verification(run.path, command, missing)
+    verification = _verification(run, command, missing)
     files = sorted(run.path.glob("models/*.onnx"))
     models, found = links(files, page), _front(run, missing)
-    front = _points(found, describer, verification, cost, exported(files, page))
-    bend = found.knee_index() if front else 0
+    partial = len(names) < len(found.names)
+    found = replace(found, chances=None) if partial else found  # chances are about all objectives
+    positions = found.positions(names).tolist()
+    front = [p for p in _points(found, describer, verification, cost, exported(files, page)) if p.number in positions]
+    bend = positions[found.among(names).knee_index()] if front else 0
     knee = next((i for i, point in enumerate(front) if point.number == bend), 0)
     _note_stale(verification, front, command, missing)
     counts = run.counts()
     _note_progress(spec, counts, len(front), missing)
-    baseline, baseline_course = _baseline(run, describer, cost, command, missing)
+    baseline, baseline_course = _baseline(run, describer, cost, names, command, missing)
     references = hand_made(run, describer, cost, command, missing)
     phases = [Phase(name, seconds, note) for name, seconds, note in run.phases()]
     if not phases:
@@ -55,15 +67,22 @@ def collect(run: Run, page: Path) -> ReportData:
         missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee")
     started = sorted(row.started for row in rows if row.started)
     return ReportData(
-        name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=device_name(spec), when=_day(started),
+        name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=_device(spec, cost if partial else None), when=_day(started),
         objectives=objectives, gain=gain, cost=cost, front=front, knee=knee,
         evaluated=_evaluated(run, describer, {p.architecture for p in front}, [o for o in (gain, cost) if o]), counts=counts,
         errors=Counter(row.error or "no message" for row in rows if row.status == "failed").most_common(MAX_ERRORS),
         baseline=baseline, references=references, search_course=_course(run), baseline_course=baseline_course,
         reference=compact(spec.get("hypervolume_reference")), verification=verification, phases=phases, provenance=provenance(spec),
         files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),
-        models=models, missing=missing,
+        models=models, missing=missing, partial=partial,
     )  # fmt: skip
+
+
+def _device(spec: Mapping[str, Any], cost: Objective | None) -> str:
+    """What a report is about: the device of the run, all of them, or the one whose `cost` was asked for."""
+    if cost is None:
+        return device_name(spec)
+    return f"the worst of {device_name(spec)}" if cost.device == WORST else cost.device
 
 
 def _front(run: Run, missing: dict[str, Missing]) -> Front:
@@ -76,9 +95,13 @@ def _front(run: Run, missing: dict[str, Missing]) -> Front:
         return front
 
 
-def _verification(path: Path, command: str, missing: dict[str, Missing]) -> Verification | None:
+def _verification(run: Run, command: str, missing: dict[str, Missing]) -> Verification | None:
+    if by_device(run.objectives):
+        what = "Costs of several devices are predictions here: search for one of them alone to measure its front again."
+        missing["verification"] = Missing(what)
+        return None
     try:
-        verification = read_verification(path / "verify.json")
+        verification = read_verification(run.path / "verify.json")
     except InputError as error:
         missing["verification"] = Missing(f"The verification cannot be read: {error}.", f"hwnas verify {command}")
         return None
@@ -141,8 +164,8 @@ def _evaluated(run: Run, describer: Describer, front: set[tuple[int, ...]], show
 
 
 def _baseline(
-    run: Run, describer: Describer, cost: Objective | None, command: str, missing: dict[str, Missing]
-) -> tuple[list[Point], Course | None]:
+    run: Run, describer: Describer, cost: Objective | None, names: Sequence[str], command: str, missing: dict[str, Missing]
+) -> tuple[list[Point], Course | None]:  # fmt: skip
     """The front and the course of the random search in `baseline/`, when it can be compared."""
     spec = run.spec
     again = f"hwnas search … --algorithm random --evaluations {spec.get('evaluations', 'N')} --out {command}/baseline"
@@ -157,7 +180,7 @@ def _baseline(
                 "The random search in baseline/ has other objectives or another reference: it is not shown.", again
             )
             return [], None
-        return _points(other.front(), describer, None, cost, {}), _course(other)
+        return _points(other.front().among(names), describer, None, cost, {}), _course(other)
     except BROKEN as error:
         missing["baseline"] = Missing(f"The random search in baseline/ cannot be read: {error}.", again)
         return [], None
@@ -165,7 +188,7 @@ def _baseline(
 
 def hand_made(run: Run, describer: Describer, cost: Objective | None, command: str, missing: dict[str, Missing]) -> list[Point]:
     """The front of the networks that need no search, see `hwnas.references`; only MobileNet-like spaces have such networks."""
-    if not isinstance(describer.space, MobileNetSpace):
+    if not isinstance(describer.space, MobileNetSpace) or by_device(run.objectives):
         return []
     path, again = run.path / REFERENCES, f"hwnas report {command} --references"
     try:

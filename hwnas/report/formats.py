@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 #: Used where a number is not known.
 UNKNOWN = "–"
@@ -79,3 +80,8 @@ def file_size(size: float) -> str:
 def plural(n: int, noun: str) -> str:
     """`1 point`, `2 points`, `1,200 points`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

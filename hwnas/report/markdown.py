@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from hwnas.report import formats
+from hwnas.report.devices import device_fronts
 from hwnas.report.model import Objective, ReportData
 from hwnas.report.picks import Pick, recommend
 from hwnas.report.verification import score_rows, verdict
@@ -28,6 +29,10 @@ def markdown(data: ReportData) -> str:
     parts += [f"- {plain(reason)}" for reason in (data.verification.reasons if data.verification else ())]
     if data.front:
         parts += ["## Recommended", _picks(data, picks), "## Every point of the front", _front(data, picks)]
+    fronts = device_fronts(data)
+    if fronts:
+        rows = [(front.name, ", ".join(str(point.number) for point in front.points)) for front in fronts]
+        parts += ["## The front of every device", _table(("Device", "Points, from cheap to costly"), rows, "ll")]
     parts += [plain(f"Beside the front: {text}") for text in (against_hand(data),) if text]
     if data.verification:
         parts += ["## Predicted against measured", _table(("Score", "This run", "Measured twice"), score_rows(data.verification), "lrr")]

@@ -15,7 +15,8 @@ from hwnas.report.formats import UNKNOWN, decimals, number
 class Objective:
     """What was searched for: its name in the run, how it is called on the page, and how its numbers are written.
 
-    `factor` turns the stored number into the shown one: 100 for an accuracy that is stored as a share.
+    `factor` turns the stored number into the shown one: 100 for an accuracy that is stored as a share. `device` is the one of several that
+    it is about, `worst` for the worst of them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Objective:
     unit: str
     maximize: bool
     factor: float = 1.0
+    device: str = ""
 
     @property
     def is_percent(self) -> bool:
@@ -37,7 +39,7 @@ class Objective:
     @property
     def is_time(self) -> bool:
         """Whether less means faster."""
-        return self.label == "Latency"
+        return self.label.split(" on ")[0] == "Latency"
 
     def bare(self, value: float) -> str:
         """A value without its unit: `97.2`, `0.0520`."""
@@ -152,7 +154,7 @@ class ReportData:
     """Everything on the page. `front` is sorted by `cost`, and `knee` is an index into it; `gain` and `cost` are the axes of the figure.
 
     `references` is the front of the hand-made networks of the space. `command` is the run's path as a shell takes it; `counts` has the
-    number of evaluations by status.
+    number of evaluations by status; `partial` says that objectives of other devices were left out.
     """
 
     name: str
@@ -179,6 +181,7 @@ class ReportData:
     files: Sequence[Link] = ()
     models: Sequence[Link] = ()
     missing: Mapping[str, Missing] = field(default_factory=dict)
+    partial: bool = False
 
     @cached_property
     def test(self) -> Objective | None:

@@ -95,7 +95,7 @@
   }));
 
   drawAll();
-  for (const id of ["chart-front", "chart-parallel"]) document.getElementById(id)?.on("plotly_click", (event) => {
+  for (const id of ["chart-front", "chart-devices", "chart-parallel"]) document.getElementById(id)?.on("plotly_click", (event) => {
     const index = event.points[0].customdata;
     if (Number.isInteger(index)) show("point-" + index);
   });

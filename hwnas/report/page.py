@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwnas.report.charts import course_figure, front_figure, verification_figure
+from hwnas.report.devices import devices_figure
 from hwnas.report.model import Objective, ReportData
 from hwnas.report.naming import LATENCY
 from hwnas.report.parallel import parallel_figure
@@ -26,6 +27,7 @@ def render(data: ReportData, plotly_js: str | None = None) -> str:
     verified = next((o for o in data.objectives if o.name == LATENCY), MILLISECONDS)
     drawn = {
         "front": front_figure(data, picks),
+        "devices": devices_figure(data),
         "parallel": parallel_figure(data, picks),
         "verification": verification_figure(data.verification, verified) if data.verification else None,
         "course": course_figure(data.search_course, data.baseline_course),

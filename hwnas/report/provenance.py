@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hwnas.report.formats import count
+from hwnas.devices import WORST, by_device
+from hwnas.report.formats import count, listed
 
 Group = tuple[str, list[tuple[str, str]]]
 
 #: Titles of the groups, by key of the spec, in the order of the page; other keys follow under "Other".
 GROUPS = {
-    "device": "Device", "data": "Data", "space": "Search space", "supernet": "Super-network", "training": "Training",
+    "device": "Device", "devices": "Devices", "data": "Data", "space": "Search space", "supernet": "Super-network", "training": "Training",
     "predictor": "Predictor", "versions": "Versions",
 }  # fmt: skip
 #: The splits of a data set in their natural order.
@@ -80,7 +81,12 @@ def _record(item: Mapping[str, Any]) -> str:
 
 
 def device_name(spec: Mapping[str, Any]) -> str:
-    """The name of the device, whether the spec holds the name alone or a description."""
+    """The name of the device, whether the spec holds the name alone or a description; of several what they are called in the run."""
+    objectives = spec.get("objectives")
+    several = [device for device in by_device(objectives if isinstance(objectives, list) else []) if device != WORST]
+    several = several or list(spec.get("devices") or {})
+    if several:
+        return listed(several)
     return _name(spec.get("device")) or "an unnamed device"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwnas.report.charts import below_window
+from hwnas.report.devices import devices_caption
 from hwnas.report.formats import plural, ratio
 from hwnas.report.model import Course, Link, Objective, Point, ReportData
 from hwnas.report.picks import Pick
@@ -46,10 +47,10 @@ def context(data: ReportData, picks: Sequence[Pick]) -> dict[str, Any]:
         "choices": choices(data, picks, gain, cost) if gain and cost else [],
         "pairs": [(pair, names.get(pair.architecture) or " ".join(map(str, pair.architecture))) for pair in measured],
         "course_caption": course_caption(data.search_course, data.baseline_course, data.reference),
-        "export": f"hwnas export {data.command} --pick knee",
+        "export": f"hwnas export {data.command} --pick {data.front[data.knee].number if data.partial and data.front else 'knee'}",
         "other_picks": [pick_argument(data, pick) for pick in picks if pick.name != "knee"],
         "pick_note": pick_note(data), "front_label": front_label(data), "front_caption": front_caption(data),
-        "parallel_caption": parallel_caption(data),
+        "parallel_caption": parallel_caption(data), "devices_caption": devices_caption(data),
         "table_note": table_note(data), "columns": columns, "rows": rows, "counts_note": counts_note(data),
         "ledger": lines, "total": total, "origin_note": origin_note(data),
     }  # fmt: skip
@@ -108,7 +109,7 @@ def choices(data: ReportData, picks: Sequence[Pick], gain: Objective, cost: Obje
 def pick_argument(data: ReportData, pick: Pick) -> str:
     """What `hwnas export --pick` takes for a pick: a name where it means the same point there, otherwise the number of the point."""
     number = data.front[pick.index].number
-    ends = {"best": len(data.front) - 1, "fastest": 0}
+    ends = {} if data.partial else {"best": len(data.front) - 1, "fastest": 0}
     return pick.name if ends.get(pick.name) == number else str(number)
 
 

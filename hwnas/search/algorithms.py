@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from hwnas.search.nsga3 import Nsga3
 from hwnas.search.progressive import Progressive
 from hwnas.search.random_search import RandomSearch
 from hwnas.search.surrogate_assisted import SurrogateAssisted
+from hwnas.search.worst_of_sums import Highest, Model, distinct_sums, model_of
 
 #: Name -> class; each class says in one line what it is (`description`) and where it comes from (`paper`). Add your own under a new name.
 ALGORITHMS: dict[str, type[Optimiser]] = {
@@ -39,20 +40,27 @@ AUTO = "auto"
 def choose(problem: Problem) -> tuple[str, str]:
     """The algorithm for a problem, and why, in one line: exact where it applies, surrogate-assisted otherwise."""
     objectives, space = problem.objectives, problem.space
-    if len(objectives) > 3:
-        return "surrogate", f"an exact front has at most three objectives, not {len(objectives)}"
-    rough = [objective.name for objective in objectives if objective.expensive or Additive.of(objective, space) is None]
+    models = [None if objective.expensive else model_of(objective, space) for objective in objectives]
+    rough = [objective.name for objective, model in zip(objectives, models, strict=True) if model is None]
     if rough:
         return "surrogate", f"{' and '.join(rough)} {'are' if len(rough) > 1 else 'is'} not a sum over the parts of {space.name}"
+    sums = len(distinct_sums(model for model in models if model is not None))
+    if sums > 3:
+        return "surrogate", f"an exact front is one of at most three sums over the parts of {space.name}, not {sums}"
     wrong = [str(c) for c in problem.constraints for o in objectives if o.name == c.name and c.upper != (o.direction == "min")]
     if wrong:
         return "surrogate", f"an exact front knows no bound from the good side, such as {wrong[0]}"
     if joint_groups(space) > GROUPS:
         return "surrogate", f"the parts of {space.name} share too many choices for an exact front"
-    return (
-        "exact",
-        f"{' and '.join(o.name for o in objectives)} {'are sums' if len(objectives) > 1 else 'is a sum'} over the parts of {space.name}",
-    )
+    return "exact", _why_exact(problem, models)
+
+
+def _why_exact(problem: Problem, models: Sequence[Model | None]) -> str:
+    """In one line: which objectives are sums, and which are the highest of several."""
+    described = list(zip(problem.objectives, models, strict=True))
+    sums, highest = ([o.name for o, model in described if isinstance(model, kind)] for kind in (Additive, Highest))
+    texts = [f"{' and '.join(sums)} {'are sums' if len(sums) > 1 else 'is a sum'} over the parts of {problem.space.name}"] if sums else []
+    return " and ".join([*texts, *(f"{name} is the highest of such sums" for name in highest)])
 
 
 def make(name: str, problem: Problem, seed: int, options: Mapping[str, Any]) -> Optimiser:

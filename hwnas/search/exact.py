@@ -11,11 +11,12 @@ from hwnas.objectives import Floats
 from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
 from hwnas.search.estimate import estimate
-from hwnas.search.exact_front import GROUPS, ExactFront, exact_front, joint_groups
+from hwnas.search.exact_front import GROUPS, ExactFront, joint_groups
 from hwnas.search.exact_kernel import Index
 from hwnas.search.neighbourhood import margins, one_choice_away
 from hwnas.search.surrogate.straight import straightened
 from hwnas.search.told import Told
+from hwnas.search.worst_of_sums import Model, distinct_sums, exact_front_of, model_of
 from hwnas.spaces.base import Archs
 
 #: Random architectures on which the additive model of a cheap objective is fitted; rows that one of an expensive objective is fitted on.
@@ -29,7 +30,8 @@ CENTRES = 64
 class ExactSearch(Optimiser):
     """Computes the front of additive objectives over the whole space, and spends the evaluations on it and its neighbourhood.
 
-    Where every objective is additive the front is exact, and asked for first. An objective that is not (most accuracies) is modelled as a
+    Where every objective is additive the front is exact, and asked for first; so it is where one is the worst of several devices, whose
+    costs are additive (see `worst_of_sums`). An objective that is not (most accuracies) is modelled as a
     constant plus a number per part, fitted on what was evaluated: points spread along the front of the models are evaluated, then what lies
     within epsilon of it, and the models are refitted. Where something expensive must be modelled it starts with
     `initial` architectures: the smallest, the largest and random ones.
@@ -42,15 +44,16 @@ class ExactSearch(Optimiser):
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, initial: int = 24) -> None:
         super().__init__(problem, rng)
-        if len(problem.objectives) > 3:
-            raise InputError(f"exact takes one to three objectives, got {len(problem.objectives)}")
         if joint_groups(problem.space) > GROUPS:
             raise InputError(f"the parts of {problem.space.name} share too many choices for an exact front; use another algorithm")
         self.batch = self.initial = initial
-        self._additive = [Additive.of(objective, problem.space) for objective in problem.objectives]
+        self._additive = [model_of(objective, problem.space) for objective in problem.objectives]
+        sums = len(distinct_sums(model for model in self._additive if model is not None)) + self._additive.count(None)
+        if sums > 3:
+            raise InputError(f"exact takes objectives of at most three sums (the worst of several devices is as many), got {sums}")
         self._told = Told(problem)
         self._front: ExactFront | None = None
-        self._fixed: dict[int, Additive] = {}
+        self._fixed: dict[int, Model] = {}
 
     def ask(self, n: int) -> Archs:
         """The next of the front, spread along it; then the next nearest to it; random ones when nothing is near."""
@@ -84,7 +87,7 @@ class ExactSearch(Optimiser):
     def _solve(self) -> ExactFront:
         """The front of the objectives, or of their models now, within the bounds that can be trusted."""
         bounds = np.full(len(self._additive), np.inf)
-        models = []
+        models: list[Model] = []
         for i, (objective, additive) in enumerate(zip(self.problem.objectives, self._additive, strict=True)):
             if self._modelled(i):
                 models.append(self._fit(i))
@@ -95,7 +98,7 @@ class ExactSearch(Optimiser):
                 if additive is not None and constraint.name == objective.name and constraint.upper == (objective.direction == "min"):
                     bounds[i] = min(bounds[i], objective.sign * constraint.bound)
         self._models = models
-        return exact_front(self.problem.space, models, bounds)
+        return exact_front_of(self.problem.space, models, bounds)
 
     def _fit(self, i: int) -> Additive:
         objective, space = self.problem.objectives[i], self.problem.space

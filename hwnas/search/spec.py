@@ -83,8 +83,8 @@ def check_same(run: Run, asked: Mapping[str, Any]) -> int:
 
 
 def _settled(value: Any) -> Any:
-    """A record without the path at which its subject was found: what it is says its hash; it may have been moved."""
-    return {key: item for key, item in value.items() if key != "path"} if isinstance(value, dict) else value
+    """A record without the paths at which its subjects were found: what they are say their hashes; they may have been moved."""
+    return {key: _settled(item) for key, item in value.items() if key != "path"} if isinstance(value, dict) else value
 
 
 def _other(run: Run, what: str, recorded: Any, asked: Any) -> InputError:
