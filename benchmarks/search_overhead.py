@@ -46,7 +46,7 @@ def problem() -> Problem:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--algorithms", default=",".join(sorted(ALGORITHMS)))
+    parser.add_argument("--algorithms", default=",".join(sorted(name for name, kind in ALGORITHMS.items() if kind.general)))
     parser.add_argument("--evaluations", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()

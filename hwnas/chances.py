@@ -64,7 +64,9 @@ class Spread:
                 sides[:, column] = np.hypot(error.slope * sides[:, column], error.sd)
         # A bound on what was ranked anew is about the number as it was counted.
         kept = tuple(c for c in believed.constraints if c.name in names and c.name not in errors)
-        return cls(values, below, above, names, tuple(str(record["direction"]) for record in believed.records), kept, tuple(believed.records))
+        return cls(
+            values, below, above, names, tuple(str(record["direction"]) for record in believed.records), kept, tuple(believed.records)
+        )
 
     def take(self, rows: npt.NDArray[np.intp]) -> Spread:
         """Those of some architectures."""

@@ -111,7 +111,7 @@ class Worst:
 
     `costs` are those that `of_device` made of one `quantity`, such as `latency_ms`. By default they are compared as they are
     (`worst_latency_ms`). With `references`, a positive number per device in the unit of the cost, each is divided by that of its device
-    (`worst_latency_share`: 1 is the largest that meets all of them), or with "largest" by what the largest network of the space costs there.
+    (`worst_latency_share`: up to 1 meets all of them), or with "largest" by what the largest network of the space costs there.
     """
 
     costs: tuple[Any, ...]

@@ -32,7 +32,9 @@ def device_of(run: Run, path: str | os.PathLike[str] | None = None) -> NetworkPr
 
     several = run.spec.get("devices")
     if several:
-        raise InputError(f"{run.path} was searched for {' and '.join(several)}; this needs a run for one device: search for that device alone")
+        raise InputError(
+            f"{run.path} was searched for {' and '.join(several)}; this needs a run for one device: search for that device alone"
+        )
     path = _recorded(run, "device") if path is None else path
     if path is None:
         raise InputError(f"{run.path} does not say where its device.json is; name it with --device")

@@ -14,7 +14,7 @@ from hwnas.devices import DeviceCost, Worst
 def provenance(objectives: Iterable[Any]) -> dict[str, Any]:
     """The device behind a cost, the super-network and images behind an accuracy, and how an accuracy without them is made, as JSON.
 
-    `hwnas.finish` finds them there again. What lives in memory only has no path. Of a search for several devices, `devices` has all of them.
+    `hwnas.finish` finds them there again. What lives in memory only has no path. For several devices, `devices` has them all.
     """
     found: dict[str, Any] = {}
     for objective in (part for one in objectives for part in (one.costs if isinstance(one, Worst) else (one,))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from hwnas.data import Dataset, Split
 from hwnas.supernet.base import Supernet
 from hwnas.supernet.calibration import CALIBRATION_IMAGES, calibrate, calibration_images
 from hwnas.torch_tools import to_input
+
+if TYPE_CHECKING:
+    from hwnas.supernet.mixed import MixedLoss
 
 #: Pixels (height x width x images) of one forward pass: with fewer, starting a layer costs more than its work.
 PIXELS = 2**17
@@ -52,6 +55,15 @@ class SupernetAccuracy:
         """Makes one architecture active and calibrates it as scoring does: what is exported next has the accuracy that was scored."""
         self.supernet.activate(np.asarray(arch))
         calibrate(self.supernet, self._calibration)
+
+    def mixed_loss(self) -> MixedLoss:
+        """What differentiable search goes down: the cross-entropy on the validation images of networks whose choices are mixtures.
+
+        Raises InputError for a super-network whose choices cannot be mixed.
+        """
+        from hwnas.supernet.mixed import MixedLoss
+
+        return MixedLoss(self.supernet, self.dataset.validation)
 
     def _score(self, archs: npt.ArrayLike, split: Split) -> tuple[Floats, Floats, Floats]:
         rows = self.supernet.space.canonical(archs)

@@ -79,7 +79,9 @@ def search(
     supernet: Annotated[Path | None, typer.Option(help="A folder that `hwnas train` wrote.")] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(help="A predictor that `hwnas fit` wrote; with --table one of its devices. NAME=DEVICE several times: one front for each."),
+        typer.Option(
+            help="A predictor that `hwnas fit` wrote; with --table one of its devices. NAME=DEVICE several times: one front for each."
+        ),
     ] = None,
     table: Annotated[Path | None, typer.Option(help="Recorded architectures (.npz or .csv) instead of a super-network.")] = None,
     dataset: Annotated[str | None, typer.Option(help="With --table, the data set whose accuracy is meant.")] = None,

@@ -127,7 +127,9 @@ def report(
     ] = False,
     cost: Annotated[
         str | None,
-        typer.Option(help="The objective on the cost axis; that of one of several devices, or worst_latency_ms, makes it the report of its front."),
+        typer.Option(
+            help="The objective on the cost axis; that of one of several devices, or worst_latency_ms, makes it the report of its front."
+        ),
     ] = None,
     device: Annotated[Path | None, typer.Option(help="For --references: the predictor, when it is not where it was at the search.")] = None,
     own: Own = None,

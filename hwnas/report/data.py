@@ -67,7 +67,8 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
         missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee")
     started = sorted(row.started for row in rows if row.started)
     return ReportData(
-        name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=_device(spec, cost if partial else None), when=_day(started),
+        name=run.path.resolve().name, command=command, facts=facts(spec, describer.size), device=_device(spec, cost if partial else None),
+        when=_day(started),
         objectives=objectives, gain=gain, cost=cost, front=front, knee=knee,
         evaluated=_evaluated(run, describer, {p.architecture for p in front}, [o for o in (gain, cost) if o]), counts=counts,
         errors=Counter(row.error or "no message" for row in rows if row.status == "failed").most_common(MAX_ERRORS),

@@ -17,7 +17,8 @@ from hwnas.report.model import Objective, Point, ReportData
 
 #: How the fronts differ, with and without colour; further devices begin again.
 LOOKS = (
-    ("@front", "circle", "solid"), ("@random", "square-open", "dash"), ("@hand", "triangle-up-open", "dot"), ("@ink", "diamond-open", "dashdot"),
+    ("@front", "circle", "solid"), ("@random", "square-open", "dash"), ("@hand", "triangle-up-open", "dot"),
+    ("@ink", "diamond-open", "dashdot"),
 )  # fmt: skip
 
 

@@ -31,8 +31,8 @@ def markdown(data: ReportData) -> str:
         parts += ["## Recommended", _picks(data, picks), "## Every point of the front", _front(data, picks)]
     fronts = device_fronts(data)
     if fronts:
-        rows = [(front.name, ", ".join(str(point.number) for point in front.points)) for front in fronts]
-        parts += ["## The front of every device", _table(("Device", "Points, from cheap to costly"), rows, "ll")]
+        each = [(front.name, ", ".join(str(point.number) for point in front.points)) for front in fronts]
+        parts += ["## The front of every device", _table(("Device", "Points, from cheap to costly"), each, "ll")]
     parts += [plain(f"Beside the front: {text}") for text in (against_hand(data),) if text]
     if data.verification:
         parts += ["## Predicted against measured", _table(("Score", "This run", "Measured twice"), score_rows(data.verification), "lrr")]

@@ -12,6 +12,7 @@ from device_profiles.errors import InputError, unknown
 from hwnas.search.additive import Additive
 from hwnas.search.base import Optimiser, Problem
 from hwnas.search.coordinate_descent import CoordinateDescent
+from hwnas.search.differentiable import Differentiable
 from hwnas.search.evolution import RegularisedEvolution
 from hwnas.search.exact import ExactSearch
 from hwnas.search.exact_front import GROUPS, joint_groups
@@ -28,7 +29,8 @@ from hwnas.search.worst_of_sums import Highest, Model, distinct_sums, model_of
 
 #: Name -> class; each class says in one line what it is (`description`) and where it comes from (`paper`). Add your own under a new name.
 ALGORITHMS: dict[str, type[Optimiser]] = {
-    "coordinate": CoordinateDescent, "evolution": RegularisedEvolution, "exact": ExactSearch, "flash": Flash, "local": LocalSearch,
+    "coordinate": CoordinateDescent, "differentiable": Differentiable, "evolution": RegularisedEvolution, "exact": ExactSearch,
+    "flash": Flash, "local": LocalSearch,
     "manas": Manas, "manas_ls": ManasLs, "nsga2": Nsga2, "nsga3": Nsga3, "progressive": Progressive, "random": RandomSearch,
     "surrogate": SurrogateAssisted,
 }  # fmt: skip

@@ -54,6 +54,8 @@ class Optimiser(ABC):
 
     description: ClassVar[str]
     paper: ClassVar[str]
+    #: Whether it takes any problem; one that does not says in its constructor what it needs.
+    general: ClassVar[bool] = True
 
     #: How many architectures the loop asks for at a time.
     batch: int = 40

@@ -25,7 +25,7 @@ toy = SimpleNamespace(**runpy.run_path(str(HERE / "toy_space.py")))
 SPACE = toy.ToySpace()
 PAIR = (toy.score(), toy.cost())
 
-pytestmark = pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+pytestmark = pytest.mark.parametrize("algorithm", sorted(name for name, kind in ALGORITHMS.items() if kind.general))
 
 
 def run_of(algorithm, path, evaluations=90, objectives=PAIR, **more):

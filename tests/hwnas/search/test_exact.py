@@ -70,7 +70,7 @@ def test_auto_says_why_not():
     assert choose(Problem(SPACE, (toy.score(), PAIR[1]))) == ("surrogate", "accuracy is not a sum over the parts of toy")
     four = tuple(additive(f"o{i}", "min", i) for i in range(4))
     assert choose(Problem(SPACE, four))[1] == "an exact front is one of at most three sums over the parts of toy, not 4"
-    with pytest.raises(InputError, match="exact takes objectives of at most three sums .*, got 4"):
+    with pytest.raises(InputError, match=r"exact takes objectives of at most three sums .*, got 4"):
         make("exact", Problem(SPACE, four), 0, {})
     from hwnas.objectives import as_constraints
 
