@@ -47,6 +47,8 @@ def _columns(space: TableSpace, objectives: str, devices: Mapping[str, str], dat
     recorded = space.table.columns
     variants = {name: list(columns) for name, columns in recorded.items() if name != "accuracy" and set(columns) != {""}}
     measured = {variant for columns in variants.values() for variant in columns}
+    if not measured:
+        raise InputError(f"{space.table.name} says of no device what it costs there: give its costs with --objectives, without --device")
     for what in devices.values():
         if what not in measured:
             raise unknown(f"device of {space.table.name}", what, measured)
