@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hwnas import data, spaces
     from hwnas.accuracy import accuracy
+    from hwnas.devices import per_device
     from hwnas.front import Front
     from hwnas.objectives import Constraint, Objective
     from hwnas.run import Run
     from hwnas.search.loop import search
     from hwnas.training import train
 
-__all__ = ["Constraint", "Front", "Objective", "Run", "accuracy", "data", "search", "spaces", "train"]
+__all__ = ["Constraint", "Front", "Objective", "Run", "accuracy", "data", "per_device", "search", "spaces", "train"]
 
 #: Where each name lives: a module of its own, or a module and a name in it.
 _MODULES = ("accuracy", "data", "search", "spaces")
-_NAMES = {"Constraint": "objectives", "Front": "front", "Objective": "objectives", "Run": "run", "train": "training"}
+_NAMES = {
+    "Constraint": "objectives", "Front": "front", "Objective": "objectives", "Run": "run", "per_device": "devices", "train": "training",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,8 @@
 The values of elastic layers lie within each other: a narrower layer is the first channels of a wider one, a smaller kernel the centre of a
 larger one. So a mixture of widths or expansions is a mask over channels (Wan et al., FBNetV2, CVPR 2020: channel masking), one of kernels
 a mixture of their weights, for a convolution is linear in them (Stamoulis et al., Single-Path NAS, ECML PKDD 2019), and one of depths is a
-factor on the branch beside the residual connection. A pass takes the memory of the largest sub-net, whatever the number of values.
+factor on the branch beside the residual connection. A pass takes the memory of the largest sub-net, whatever the number of values; only
+resolutions do not lie within each other: each takes a pass of its own, and the logits are mixed.
 """
 
 from __future__ import annotations
@@ -50,8 +51,6 @@ def mixable(supernet: Supernet) -> MobileNetSupernet:
         raise InputError(
             f"the choices of {supernet.space.name} cannot be mixed: that takes a MobileNet-like space trained as one super-network"
         )
-    if len(supernet.space.resolutions) > 1:
-        raise InputError(f"the choices of {supernet.space.name} cannot be mixed: it has several resolutions")
     return supernet
 
 
@@ -61,9 +60,12 @@ def forward_mixed(net: MobileNetSupernet, images: torch.Tensor, shares: Mapping[
     With all of the weight on one value of every choice these are the logits of that sub-net in training mode. The super-network is left as
     it was found.
     """
-    training = net.training
+    training, space = net.training, net.space
+    resolution = shares.get("resolution", images.new_ones(1)).to(images)
     try:
-        return _Mixture(net.train(), images, shares).logits()
+        net.train()
+        passes = [_Mixture(net, resized(images, side), shares).logits() for side in space.resolutions]
+        return torch.stack([share * logits for share, logits in zip(resolution, passes, strict=True)]).sum(0)
     finally:
         net.train(training)
         net.configure(net.active)
@@ -98,11 +100,10 @@ class _Sizes:
 
 
 class _Mixture:
-    """One pass."""
+    """One pass of images `(n, c, h, w)` of one resolution."""
 
     def __init__(self, net: MobileNetSupernet, images: torch.Tensor, shares: Mapping[str, torch.Tensor]) -> None:
-        self.net, self.space, self.shares = net, net.space, shares
-        self.images = resized(images, net.space.input_shape[1])
+        self.net, self.space, self.images, self.shares = net, net.space, images, shares
 
     def logits(self) -> torch.Tensor:
         """The whole network."""
