@@ -32,9 +32,8 @@ def device_of(run: Run, path: str | os.PathLike[str] | None = None) -> NetworkPr
 
     several = run.spec.get("devices")
     if several:
-        raise InputError(
-            f"{run.path} was searched for {' and '.join(several)}; this needs a run for one device: search for that device alone"
-        )
+        text = f"{run.path} was searched for {' and '.join(several)}"
+        raise InputError(f"{text}: name one of them, such as hwnas verify {run.path} --device {next(iter(several))}")
     path = _recorded(run, "device") if path is None else path
     if path is None:
         raise InputError(f"{run.path} does not say where its device.json is; name it with --device")

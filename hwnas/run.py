@@ -160,6 +160,12 @@ class Run:
         front = self.front()
         return {device: front.among(names) for device, names in by_device(self.objectives).items()}
 
+    def of_device(self, name: str) -> Run:
+        """Of a run for several devices the run for one of them, in `devices/NAME`; see `hwnas.device_run`."""
+        from hwnas.device_run import device_run
+
+        return device_run(self, name)
+
     def chances(self) -> dict[tuple[int, ...], float]:
         """P(on the front) of every architecture with status ok; see `hwnas.chances`."""
         from hwnas.believed import Believed

@@ -16,7 +16,9 @@ from hwnas.cli.show import bar, emit, need, say, seconds
 
 def verify(
     run: Annotated[Path, typer.Argument(help="A folder that `hwnas search` wrote.")],
-    device: Annotated[Path | None, typer.Option(help="The predictor, when it is not where it was at the search.")] = None,
+    device: Annotated[
+        Path | None, typer.Option(help="The predictor, when it is not where it was; of a run for several devices the name of one.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 60s.")] = None,
     host: Annotated[str | None, typer.Option(help="Measure on this machine over ssh, such as pi@board.")] = None,
     ssh_config: Annotated[Path | None, typer.Option(help="For --host: a file in place of ~/.ssh/config.")] = None,
@@ -30,6 +32,7 @@ def verify(
     Points that a correction brings onto the front are measured too. No point is judged by a predictor that saw its measurement.
     """
     need("sklearn", "xgboost", extra="predict")
+    from hwnas.devices import by_device
     from hwnas.finish import device_of
     from hwnas.run import Run
     from hwnas.verify import verify as measure_again
@@ -38,6 +41,8 @@ def verify(
     if ssh_config is not None and not ssh_config.is_file():
         raise InputError(f"{ssh_config}: there is no such ssh configuration")
     opened, told = Run.open(run), partial(typer.echo, err=True)
+    if device is not None and str(device) in by_device(opened.objectives):
+        opened, device = opened.of_device(str(device)), None
     with bar("measuring the front again") as update:
         verdict = measure_again(
             opened, device_of(opened, device), budget_s=seconds(budget), progress=update, host=host, ssh_config=ssh_config,

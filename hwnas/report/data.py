@@ -97,9 +97,10 @@ def _front(run: Run, missing: dict[str, Missing]) -> Front:
 
 
 def _verification(run: Run, command: str, missing: dict[str, Missing]) -> Verification | None:
-    if by_device(run.objectives):
-        what = "Costs of several devices are predictions here: search for one of them alone to measure its front again."
-        missing["verification"] = Missing(what)
+    devices = list(by_device(run.objectives))
+    if devices:
+        what = "Fronts of several devices are measured again one by one, each in a run of its own."
+        missing["verification"] = Missing(what, f"hwnas verify {command} --device {devices[0]}" if devices[0] != WORST else "")
         return None
     try:
         verification = read_verification(run.path / "verify.json")

@@ -206,7 +206,7 @@ def test_the_fronts_are_in_front_json(tmp_path):
 
 def test_what_needs_one_device_says_so(tmp_path):
     run = search(SPACE, [toy.score(), *costs()], evaluations=20, seed=0, out=tmp_path)
-    with pytest.raises(InputError, match="was searched for pi and xeon; this needs a run for one device"):
+    with pytest.raises(InputError, match=r"was searched for pi and xeon: name one of them, such as hwnas verify .* --device pi"):
         run.verify()
 
 

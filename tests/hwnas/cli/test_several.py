@@ -123,6 +123,13 @@ def test_a_super_network_is_searched_for_two_devices(walk: Any, tmp_path: Path, 
     code, _, err = cli("verify", tmp_path / "run")
     assert code == 2
     assert "was searched for" in err
+    code, out, err = cli("verify", tmp_path / "run", "--device", "desk", "--budget", "3s", "--iterations", 1, "--json")
+    assert code in (0, 1), err
+    verified = {tuple(p["architecture"]) for p in json.loads(out)["points"] if p["role"] == "front"}
+    assert verified == {tuple(p["architecture"]) for p in fronts["desk"]["points"]}
+    code, out, err = cli("report", tmp_path / "run" / "devices" / "desk", "--out", tmp_path / "desk.html")
+    assert code == 0, err
+    assert "Predicted against measured" in (tmp_path / "desk.html").read_text()
     code, out, err = cli("report", tmp_path / "run", "--out", tmp_path / "r.html")
     assert code == 0, err
     code, out, err = cli(
