@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from device_profiles.errors import InputError
+from hwnas.devices import by_device
 from hwnas.finish import accuracy_of, device_of
 from hwnas.objectives import as_constraints, as_objectives
 from hwnas.report.data import REFERENCES
@@ -82,6 +83,8 @@ def evaluate(run: Run, device: Path | None = None, progress: Callable[[float, st
 
 def _objectives(run: Run, device: Path | None) -> list[Any]:
     """What the run optimised, from its super-network and its device. Raises InputError for an objective that neither has."""
+    if by_device(run.objectives):
+        raise InputError(f"{run.path} was searched for several devices: hand-made networks belong to the run of one, in its devices/NAME")
     found: list[Any] = []
     for name in run.names():
         if name == "accuracy":
