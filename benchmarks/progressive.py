@@ -3,7 +3,8 @@
     HWNAS_DATA=... python benchmarks/progressive.py [--seeds 10] [--dataset cifar10]
 
 On NAS-Bench-201, accuracy alone. The accuracies are those that progressive search has reached after 50, 100 and 200 networks (medians over
-the seeds); beside each the median number of networks after which the others are as good. Every different network counts. Nothing is timed.
+the seeds); beside each the number of networks after which the others are as good, the median and the middle half of the seeds. Every different
+network counts. Nothing is timed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from common import save, table
@@ -42,13 +44,19 @@ def main() -> None:
     for stage in STAGES:
         goal = float(np.median(best[:, stage - 1]))
         needed = [next((i + 1 for i, value in enumerate(course) if value >= goal), max(STAGES)) for course in best]
-        row: dict[str, float] = {"networks": stage, "accuracy %": 100 * goal, "progressive": float(np.median(needed))}
+        row = {"networks": stage, "accuracy %": 100 * goal, **counted("progressive", needed)}
         for other in OTHERS:
             counts = [min(drive(problem, other, s, LIMIT, corner, until=goal).reaches(goal), LIMIT) for s in range(arguments.seeds)]
-            row |= {other: float(np.median(counts)), f"{other} / progressive": float(np.median(counts) / np.median(needed))}
+            row |= counted(other, counts) | {f"{other} / progressive": float(np.median(counts) / np.median(needed))}
         rows.append(row)
     print(table(rows))
     save("progressive", {"dataset": arguments.dataset, "seeds": arguments.seeds, "rows": rows})
+
+
+def counted(name: str, counts: list[float]) -> dict[str, Any]:
+    """The median with the middle half."""
+    low, middle, high = np.quantile(counts, [0.25, 0.5, 0.75])
+    return {name: float(middle), f"{name} 25-75 %": f"{low:.0f}-{high:.0f}"}
 
 
 if __name__ == "__main__":

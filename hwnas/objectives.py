@@ -27,6 +27,9 @@ MAX_VIOLATION = 1e100
 #: Columns of the table `evaluations` that are not objectives.
 RESERVED = ("id", "architecture", "status", "error")
 
+#: The machine that evaluates, as a place where an objective is timed.
+HERE = "here"
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _CONSTRAINT = re.compile(rf"\s*({_NAME.pattern})\s*(<=|>=|<|>)\s*({_NUMBER})\s*")
@@ -57,7 +60,9 @@ class Objective:
     of the 90 % interval; plain values are taken as exact. Cheap objectives (`expensive=False`) are called on whole batches, expensive
     ones on one architecture at a time, and only where no constraint on a cheap one is violated. `bounds` are hard: a value outside
     is a failure. `source` is what made the objective (such as a `CostTable`), for optimisers that can use more than values; `details` are
-    more keys of its record in a run, such as the device that it is about.
+    more keys of its record in a run, such as the device that it is about. `timed_on` names
+    the device on which an expensive objective times networks: however many workers there are, one at a time is timed on it; with `HERE`,
+    nothing else is computed meanwhile.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Objective:
     origin: str = "predicted"
     source: Any = None
     details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    timed_on: str | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -162,8 +168,8 @@ def as_objective(thing: Any, space: SearchSpace) -> Objective:
     """An objective from an `Objective`, from the cost of a predictor, or from a callable that carries its description.
 
     A cost has `name`, `unit` and `compile(space)`, which gives a table with `price(archs) -> (n,)` and `interval(archs) -> (n, 2)`; it is
-    cheap and minimised. A callable has `name`, `unit`, `direction`, `expensive`, and may have `bounds` and `origin`.
-    Raises InputError for anything else, naming what is missing.
+    cheap and minimised. A callable has `name`, `unit`, `direction`, `expensive`, and may have `bounds`, `origin`
+    and `timed_on`. Raises InputError for anything else, naming what is missing.
     """
     if isinstance(thing, Objective):
         return thing
@@ -175,7 +181,8 @@ def as_objective(thing: Any, space: SearchSpace) -> Objective:
     bounds = getattr(thing, "bounds", None)
     if not hasattr(thing, "compile"):
         origin = getattr(thing, "origin", "measured" if thing.expensive else "predicted")
-        return Objective(thing.name, thing.unit, thing.direction, bool(thing.expensive), thing, bounds, origin, thing)
+        timed_on = getattr(thing, "timed_on", None)
+        return Objective(thing.name, thing.unit, thing.direction, bool(thing.expensive), thing, bounds, origin, thing, timed_on)
     table = thing.compile(space)
 
     def price(archs: Archs) -> tuple[Floats, Floats, Floats]:

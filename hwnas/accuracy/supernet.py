@@ -12,7 +12,7 @@ from hwnas.accuracy.interval import Floats, wilson
 from hwnas.data import Dataset, Split
 from hwnas.supernet.base import Supernet
 from hwnas.supernet.calibration import CALIBRATION_IMAGES, calibrate, calibration_images
-from hwnas.torch_tools import to_input
+from hwnas.torch_tools import threads, to_input
 
 if TYPE_CHECKING:
     from hwnas.supernet.mixed import MixedLoss
@@ -70,7 +70,8 @@ class SupernetAccuracy:
         active, training = self.supernet.active, self.supernet.training
         try:
             self.supernet.eval()
-            correct = [self._correct(row, split) for row in rows]
+            with threads(1):  # as in a worker of the search: the same sums in the same order
+                correct = [self._correct(row, split) for row in rows]
         finally:
             self.supernet.activate(active)
             self.supernet.train(training)

@@ -29,7 +29,7 @@ def compare(
     dataset: Images = None,
     constraint: Annotated[list[str] | None, typer.Option(help='Such as "latency_ms<=20"; may be given several times.')] = None,
     reference: Annotated[str | None, typer.Option(help='The hypervolume\'s reference, such as "accuracy=0.7,latency_ms=20".')] = None,
-    out: Annotated[Path | None, typer.Option(help="A folder for comparison.html and comparison.csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for comparison.html, .csv and .svg.")] = None,
     json: Json = False,
 ) -> None:
     """Replay search algorithms on a recorded table: the same numbers for all of them."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from device_profiles.errors import InputError
+from device_profiles.durations import seconds
+from device_profiles.errors import InputError, unknown
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
 from hwnas.cli.several import chosen, named, objectives_of
@@ -94,10 +95,18 @@ def search(
     data: Annotated[str | None, typer.Option(help="The images, when they are not where they were at training.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn and recorded when not given.")] = None,
     own: Own = None,
+    workers: Annotated[int, typer.Option(min=1, help="Evaluations at a time, each in a process of its own; the run is the same.")] = 1,
+    timeout: Annotated[
+        str | None, typer.Option(help="Time that one evaluation may take before it counts as failed, such as 10m; no limit when not given.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Evaluate on the Ray cluster at this address; `local` starts one here, `auto` finds one.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: Json = False,
 ) -> None:
     """Search a trained super-network, or a recorded table, for the front of accuracy against cost on a device."""
+    where = {"workers": workers, "timeout_s": seconds(timeout), "ray": ray}
     with bar("searching") as update:
 
         def progress(state: Progress) -> None:
@@ -108,14 +117,14 @@ def search(
             if supernet is not None:
                 raise InputError("a search has --supernet or --table, not both")
             run = search_table(
-                table, out, objectives, named(device or []), dataset, constraint or [], algorithm, evaluations, seed, resume, progress
+                table, out, objectives, named(device or []), dataset, constraint or [], algorithm, evaluations, seed, resume, progress, where
             )  # fmt: skip
         elif supernet is None or not device:
             raise InputError("a search needs --supernet and --device, or --table")
         else:
             know(own)
             run = _search_supernet(
-                supernet, named(device), out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress
+                supernet, named(device), out, objectives, constraint or [], algorithm, evaluations, data, seed, resume, progress, where
             )  # fmt: skip
     _show(run, json, ends=table is None)
 
@@ -123,6 +132,7 @@ def search(
 def _search_supernet(
     supernet: Path, devices: Mapping[str, str], out: Path, objectives: str, constraints: list[str], algorithm: str, evaluations: int,
     data: str | None, seed: int | None, resume: bool, progress: Callable[[Progress], None],
+    where: dict[str, Any],
 ) -> Run:  # fmt: skip
     need("torch", "safetensors", extra="train")
     need("sklearn", "xgboost", extra="predict")
@@ -142,7 +152,7 @@ def _search_supernet(
     space = scorer.supernet.space
     run = hwnas.search(
         space, wanted, constraints, algorithm, evaluations, seed,
-        out=out, resume=resume, extra_spec=spec, progress=progress,
+        out=out, resume=resume, extra_spec=spec, progress=progress, **where,
     )  # fmt: skip
     score_front(run, scorer)
     return run

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def search_table(
     table: Path, out: Path, objectives: str, devices: Mapping[str, str], dataset: str | None, constraints: Sequence[str], algorithm: str,
     evaluations: int, seed: int | None, resume: bool, progress: Callable[[Any], None],
+    where: dict[str, Any],
 ) -> Run:  # fmt: skip
     """The run. Raises InputError for whatever is wrong with the table or the columns named."""
     need("pymoo", "moocore", "scipy", extra="search")
@@ -36,7 +37,8 @@ def search_table(
     named: Any = dict(devices) if len(devices) > 1 else next(iter(devices.values()), None)
     spec = {"command": sys.argv, "columns": {"device": named, "dataset": dataset}}
     run = hwnas.search(
-        space, columns, constraints, algorithm, evaluations, seed, out=out, resume=resume, extra_spec=spec, progress=progress
+        space, columns, constraints, algorithm, evaluations, seed, out=out, resume=resume, extra_spec=spec, progress=progress,
+        **where,
     )  # fmt: skip
     run.write_front()
     return run

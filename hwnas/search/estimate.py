@@ -9,6 +9,8 @@ import numpy as np
 from hwnas.objectives import Estimates, Objective
 from hwnas.spaces.base import Archs
 
+Triple = tuple[float, float, float]
+
 
 def estimate(objective: Objective, archs: Archs) -> tuple[Estimates, list[str | None]]:
     """An objective of `(n, n_choices)` architectures, NaN where it raises, with a one-line error for those.
@@ -24,6 +26,26 @@ def estimate(objective: Objective, archs: Archs) -> tuple[Estimates, list[str | 
     rows = [estimate(objective, archs[i : i + 1]) for i in range(len(archs))]
     parts = [np.concatenate([part[i] for part, _ in rows]) if rows else np.empty(0) for i in range(3)]
     return Estimates(*parts), [error for _, errors in rows for error in errors]
+
+
+def judged(objective: Objective, archs: Archs) -> list[tuple[Triple | None, str | None]]:
+    """Per architecture (value, low, high), or None and why: an exception, a number that is not finite, or one outside the hard bounds."""
+    estimates, errors = estimate(objective, archs)
+    return [_judge(objective, triple, error) for triple, error in zip(np.column_stack(estimates).tolist(), errors, strict=True)]
+
+
+def _judge(objective: Objective, triple: list[float], error: str | None) -> tuple[Triple | None, str | None]:
+    value, *ends = triple
+    low, high = objective.bounds or (-np.inf, np.inf)
+    if error is not None:
+        return None, f"{objective.name}: {error}"
+    if not np.isfinite(value):
+        return None, f"{objective.name} is {value}"
+    if not np.isfinite(ends).all():
+        return None, f"the interval of {objective.name} is {ends[0]} to {ends[1]}"
+    if not low <= value <= high:
+        return None, f"{objective.name} is {value:g}, outside its bounds {low:g} to {high:g}"
+    return (value, ends[0], ends[1]), None
 
 
 def one_line(error: BaseException) -> str:

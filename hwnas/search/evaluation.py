@@ -3,52 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from time import gmtime, perf_counter, strftime
+from time import perf_counter
 
-import numpy as np
-
-from hwnas.objectives import Estimates, Objective
 from hwnas.search.base import Problem
-from hwnas.search.estimate import estimate
+from hwnas.search.estimate import Triple, judged
+from hwnas.search.workers import Here, Job, Schedule, Workers
+from hwnas.search.workers.base import now
 from hwnas.spaces.base import Archs
 from hwnas.storage import Evaluation
 
-Triple = tuple[float, float, float]
-
 
 class Evaluator:
-    """Turns architectures into rows of the table `evaluations`.
+    """Turns architectures into rows of the table `evaluations`; `workers` compute what is expensive, this process when not given.
 
     A row is `infeasible` when a constraint is violated; its expensive objectives are not computed if a cheap one was enough to tell. It is
-    `failed` when an objective raises, is not finite, or lies outside its hard bounds; a failed row always lacks an estimate.
+    `failed` when an objective raises, is not finite, or lies outside its hard bounds, when its worker died or took too long; a failed row
+    always lacks an estimate.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, workers: Workers | None = None) -> None:
         self.problem = problem
+        self.workers = Here(problem.objectives) if workers is None else workers
         self._cheap = [i for i, objective in enumerate(problem.objectives) if not objective.expensive]
         self._expensive = [i for i, objective in enumerate(problem.objectives) if objective.expensive]
         columns = {objective.name: i for i, objective in enumerate(problem.objectives)}
         self._constraints = [(constraint, columns[constraint.name]) for constraint in problem.constraints]
 
     def __call__(self, ids: Sequence[int], archs: Archs) -> Iterator[list[Evaluation]]:
-        """Evaluate `(n, n_choices)` canonical architectures; yields rows in order, in groups that are worth a commit each.
+        """Evaluate `(n, n_choices)` canonical architectures; yields rows as they come, in groups that are worth a commit each.
 
-        A group ends with every expensive evaluation, so that a kill loses one at most.
+        With one worker they come in order. A group ends with every expensive evaluation, so that a kill loses what is being computed, and
+        nothing else.
         """
-        started, clock = _now(), perf_counter()
+        started, clock = now(), perf_counter()
         known = self.cheap(archs)
         share = (perf_counter() - clock) / max(len(archs), 1)
-        group: list[Evaluation] = []
+        jobs = []
         for number, arch, (estimates, error) in zip(ids, archs, known, strict=True):
-            costly = bool(self._expensive) and error is None and self.violation(estimates) == 0
-            clock = perf_counter()
-            if costly:
-                started = _now()
-                estimates, error = self._complete(arch[None], estimates)
-            status = "failed" if error else "infeasible" if self.violation(estimates) > 0 else "ok"
-            seconds = share + (perf_counter() - clock if costly else 0.0)
-            group.append(Evaluation(number, tuple(arch.tolist()), tuple(estimates), status, error, started, seconds))
-            if costly:
+            worth = error is None and self.violation(estimates) == 0
+            jobs.append(Job(number, arch, estimates, error, list(self._expensive) if worth else [], share))
+        group: list[Evaluation] = []
+        for job in Schedule(jobs, self.workers):
+            group.append(self._row(job, started))
+            if job.started:
                 yield group
                 group = []
         if group:
@@ -59,8 +56,7 @@ class Evaluator:
         rows: list[list[Triple | None]] = [[None] * len(self.problem.objectives) for _ in archs]
         errors: list[str | None] = [None] * len(archs)
         for i in self._cheap:
-            objective = self.problem.objectives[i]
-            for row, (triple, error) in enumerate(_judge(objective, *estimate(objective, archs))):
+            for row, (triple, error) in enumerate(judged(self.problem.objectives[i], archs)):
                 rows[row][i] = triple
                 errors[row] = errors[row] or error
         return list(zip(rows, errors, strict=True))
@@ -73,33 +69,7 @@ class Evaluator:
             total += 0.0 if triple is None else float(constraint.violation([triple[0]])[0])
         return total
 
-    def _complete(self, arch: Archs, estimates: list[Triple | None]) -> tuple[list[Triple | None], str | None]:
-        """Add the expensive objectives of one architecture; the first that fails ends it."""
-        for i in self._expensive:
-            objective = self.problem.objectives[i]
-            estimates[i], error = next(_judge(objective, *estimate(objective, arch)))
-            if error:
-                return estimates, error
-        return estimates, None
-
-
-def _judge(objective: Objective, estimates: Estimates, errors: list[str | None]) -> Iterator[tuple[Triple | None, str | None]]:
-    """Per row the triple, or None and why: an exception, a number that is not finite, or one outside the hard bounds."""
-    low, high = objective.bounds or (-np.inf, np.inf)
-    for triple, error in zip(np.column_stack(estimates).tolist(), errors, strict=True):
-        value = triple[0]
-        if error is None and not np.isfinite(triple).all():
-            error = (
-                f"{objective.name} is {value}"
-                if not np.isfinite(value)
-                else f"the interval of {objective.name} is {triple[1]} to {triple[2]}"
-            )
-        elif error is None and not low <= value <= high:
-            error = f"{objective.name} is {value:g}, outside its bounds {low:g} to {high:g}"
-        elif error is not None:
-            error = f"{objective.name}: {error}"
-        yield (None if error else (value, triple[1], triple[2])), error
-
-
-def _now() -> str:
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+    def _row(self, job: Job, started: str) -> Evaluation:
+        status = "failed" if job.error else "infeasible" if self.violation(job.estimates) > 0 else "ok"
+        arch, estimates = tuple(job.arch.tolist()), tuple(job.estimates)
+        return Evaluation(job.number, arch, estimates, status, job.error, job.started or started, job.seconds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from hwnas.search.feasible import reachable
 from hwnas.search.lock import run_lock
 from hwnas.search.progress import Progress, Tracker
 from hwnas.search.spec import check_same, hypervolume_reference, make_spec
+from hwnas.search.workers import Workers, make_workers
 from hwnas.spaces.base import Archs, SearchSpace
 from hwnas.storage import Evaluation, Writer, to_text
 
@@ -42,6 +45,9 @@ def search(
     progress: Callable[[Progress], None] | None = None,
     extra_spec: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    timeout_s: float | None = None,
+    ray: str | None = None,
 ) -> Run:
     """Search a space for the front of its objectives, into the run folder `out`.
 
@@ -50,6 +56,10 @@ def search(
     recorded when not given. `algorithm`: a name of `ALGORITHMS`, or "auto", which chooses one and records why. `progress` is called after
     every commit. The spec records where the objectives come from (`hwnas.provenance`); `extra_spec`: more keys for the run's spec
     (`device`, `command`, ...); all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
+
+    `workers`: how many expensive evaluations go on at a time, in processes of their own, or on the Ray cluster at the address `ray` ("local"
+    starts one); the run does not depend on it. `timeout_s`: how long one expensive objective of one architecture may take before it counts as
+    failed, as it does when its process dies.
 
     With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` may be raised, the
     evaluations that are there stay, failures included, and where there is no run yet it starts. Ctrl-c leaves a run that can be resumed.
@@ -63,11 +73,7 @@ def search(
     extra = {**(provenance(given) if isinstance(given, list) else {}), **(extra_spec or {})}
     folder = Path(out)
     problem, spec = _prepare(space, given, constraints, algorithm, evaluations, seed, options or {}, seen_from(folder, extra))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error
-    with run_lock(folder):
+    with make_workers(problem.objectives, workers, timeout_s, ray) as pool, _locked(folder):
         there = Run.exists(folder)
         if there and not resume:
             raise InputError(f"{folder} holds a run already: pass --resume to go on with it, or choose another --out")
@@ -80,10 +86,21 @@ def search(
         optimiser = make(spec["algorithm"], problem, spec["seed"], spec["options"])
         with Writer(run.database) as writer:
             writer.set_spec(evaluations=evaluations, stopped=None)
-            loop = _Loop(problem, optimiser, run, writer, evaluations, progress)
+            loop = _Loop(problem, optimiser, run, writer, evaluations, pool, progress)
             writer.set_spec(stopped=loop.run())
     loop.verdict()
     return run
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The run folder, made if it is not there, held against other searches."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error
+    with run_lock(folder):
+        yield
 
 
 def _prepare(
@@ -112,11 +129,12 @@ class _Loop:
     """One pass from the first ask to the last; what is stored already is told again, not evaluated again."""
 
     def __init__(
-        self, problem: Problem, optimiser: Optimiser, run: Run, writer: Writer, total: int, progress: Callable[[Progress], None] | None
-    ) -> None:
+        self, problem: Problem, optimiser: Optimiser, run: Run, writer: Writer, total: int, workers: Workers,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:  # fmt: skip
         self.problem, self.optimiser, self.path = problem, optimiser, run.path
         self.writer, self.total, self.progress = writer, total, progress
-        self.evaluator = Evaluator(problem)
+        self.evaluator = Evaluator(problem, workers)
         self.tracker = Tracker(problem, run.hypervolume_reference)
         self.stored = {row.architecture: row for row in run.rows()}
         self.by_id = {row.id: row.architecture for row in self.stored.values()}
@@ -153,11 +171,21 @@ class _Loop:
         for key in fresh:
             if ids[key] in self.by_id:
                 raise self._diverged(ids[key], key)
-        archs = np.array(fresh, dtype=np.int64).reshape(len(fresh), asked.shape[1])
-        for rows in self.evaluator([ids[key] for key in fresh], archs) if fresh else ():
-            self.writer.add(rows)
-            self._note(rows)
+        if fresh:
+            self._evaluate(fresh, [ids[key] for key in fresh])
         return asked[[key in self.rows for key in keys]]
+
+    def _evaluate(self, fresh: Sequence[tuple[int, ...]], ids: Sequence[int]) -> None:
+        """Evaluate and store architectures: each row is committed as soon as it comes, and noted once those before it have come."""
+        left, came = deque(fresh), dict[tuple[int, ...], Evaluation]()
+        for rows in self.evaluator(ids, np.array(fresh, dtype=np.int64)):
+            self.writer.add(rows)
+            came.update((row.architecture, row) for row in rows)
+            ready: list[Evaluation] = []
+            while left and left[0] in came:
+                ready.append(came.pop(left.popleft()))
+            if ready:
+                self._note(ready)
 
     def _replay(self, known: Sequence[tuple[int, ...]], ids: Mapping[tuple[int, ...], int]) -> list[Evaluation]:
         """Stored rows, after a check that they are what this search would have stored: same order, same cheap objectives."""

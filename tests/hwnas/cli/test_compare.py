@@ -50,12 +50,23 @@ def test_search_takes_a_table_and_resumes(table, tmp_path, monkeypatch):
     assert json.loads(out)["counts"]["ok"] == 15
 
 
+def test_workers_and_a_time_limit_change_nothing(table, tmp_path, monkeypatch):
+    arguments = ("search", "--table", table, "--algorithm", "nsga2", "--seed", 1, "--evaluations", 24, "--json")
+    fronts = []
+    for name, more in (("one", ()), ("two", ("--workers", 2)), ("late", ("--timeout", "60s"))):
+        code, out, err = hwnas(*arguments, "--out", tmp_path / name, *more, monkeypatch=monkeypatch)
+        assert code == 0, err
+        fronts.append(json.loads(out)["front"])
+    assert fronts[0] == fronts[1] == fronts[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("compare", "--algorithms", "nsga2", "--table", "none.csv"), "cannot read none.csv: No such file"),
         (("search", "--out", "run"), "a search needs --supernet and --device, or --table"),
         (("search", "--out", "run", "--table", "t.csv", "--supernet", "s"), "--supernet or --table, not both"),
+        (("search", "--out", "run", "--table", "t.csv", "--timeout", "soon"), "not a duration: 'soon'"),
     ],
 )
 def test_wrong_input_is_one_line(arguments, message, monkeypatch):

@@ -128,7 +128,7 @@ def test_html_stands_alone_and_is_escaped(found, tmp_path):
     assert "&lt;grid&gt;" in page
     assert page.count("<svg") == 2
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert [path.name for path in write_files(found, tmp_path / "out")] == ["comparison.csv", "comparison.html"]
+    assert [path.name for path in write_files(found, tmp_path / "out")] == ["comparison.csv", "comparison.html", "comparison.svg"]
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file, not a folder"):
         write_files(found, tmp_path / "file")

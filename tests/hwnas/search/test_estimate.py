@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwnas.search.estimate import estimate, one_line
+from hwnas.search.estimate import estimate, judged, one_line
 
 toy = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "toy_space.py")))
 ARCHS = toy.ToySpace().sample(30, np.random.default_rng(0))
@@ -57,3 +57,14 @@ def test_errors_are_one_short_line_without_addresses():
     assert one_line(ValueError("a\n  b at 0x7f1234567890")) == "ValueError: a b at 0x..."
     assert one_line(KeyError("x")) == "KeyError: 'x'"
     assert len(one_line(ValueError("x" * 5000))) == 300
+
+
+def test_judged_says_per_row_what_is_wrong():
+    def answers(archs):
+        values = np.array([0.5, np.nan, 1.5, np.inf, 0.4])
+        return values, np.array([0.4, np.nan, 1.5, 0.0, np.nan]), np.array([0.6, np.nan, 1.5, np.inf, 0.5])
+
+    assert judged(toy.score(answers), ARCHS[:5]) == [
+        ((0.5, 0.4, 0.6), None), (None, "accuracy is nan"), (None, "accuracy is 1.5, outside its bounds 0 to 1"), (None, "accuracy is inf"),
+        (None, "the interval of accuracy is nan to 0.5"),
+    ]  # fmt: skip
