@@ -34,11 +34,7 @@ class OnRay(Workers):
         super().__init__(objectives, size, timeout_s)
         self._actors: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
-        try:
-            import ray
-        except ImportError as error:
-            raise InputError('evaluating on Ray needs ray: pip install "hwnas[ray]"') from error
-        self._ray: Any = ray
+        ray = self._ray = _loaded()
         self._mine = not ray.is_initialized()
         if self._mine:
             self._connect(address)
@@ -75,7 +71,6 @@ class OnRay(Workers):
     def _connect(self, address: str) -> None:
         own: dict[str, Any] = {"address": address}
         if address == LOCAL:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a search tells nobody that it runs
             own |= {"num_cpus": self.size, "include_dashboard": False}
         try:
             self._ray.init(log_to_driver=False, logging_level="ERROR", **own)
@@ -107,6 +102,18 @@ class OnRay(Workers):
         except self._ray.exceptions.RayError:  # its text names processes, and is another one every time
             self.stop(place)
             return place, "its Ray worker died, as it does when memory runs out"
+
+
+def _loaded() -> Any:
+    """The package, told to be quiet, which it must be before it is imported."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a search tells nobody that it runs
+    # Else it writes on standard output, where results go, what the row of the evaluation says already.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died or was killed")
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError('evaluating on Ray needs ray: pip install "hwnas[ray]"') from error
+    return ray
 
 
 class _Actor:
