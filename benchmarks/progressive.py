@@ -3,8 +3,8 @@
     HWNAS_DATA=... python benchmarks/progressive.py [--seeds 10] [--dataset cifar10]
 
 On NAS-Bench-201, accuracy alone. The accuracies are those that progressive search has reached after 50, 100 and 200 networks (medians over
-the seeds); beside each the number of networks after which the others are as good, the median and the middle half of the seeds. Every different
-network counts. Nothing is timed.
+the seeds); beside each the number of networks after which the others are as good, the median and the middle half of the seeds. Every
+different network counts. Nothing is timed.
 """
 
 from __future__ import annotations

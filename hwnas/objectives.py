@@ -60,9 +60,8 @@ class Objective:
     of the 90 % interval; plain values are taken as exact. Cheap objectives (`expensive=False`) are called on whole batches, expensive
     ones on one architecture at a time, and only where no constraint on a cheap one is violated. `bounds` are hard: a value outside
     is a failure. `source` is what made the objective (such as a `CostTable`), for optimisers that can use more than values; `details` are
-    more keys of its record in a run, such as the device that it is about. `timed_on` names
-    the device on which an expensive objective times networks: however many workers there are, one at a time is timed on it; with `HERE`,
-    nothing else is computed meanwhile.
+    more keys of its record in a run, such as the device that it is about. `timed_on` names the device on which an expensive objective
+    times networks: however many workers there are, one at a time is timed on it; with `HERE`, nothing else is computed meanwhile.
     """
 
     name: str

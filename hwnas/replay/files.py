@@ -69,4 +69,3 @@ def as_html(comparison: Comparison) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 1 else f"{value:.0f}"
-

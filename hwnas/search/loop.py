@@ -57,9 +57,9 @@ def search(
     every commit. The spec records where the objectives come from (`hwnas.provenance`); `extra_spec`: more keys for the run's spec
     (`device`, `command`, ...); all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
 
-    `workers`: how many expensive evaluations go on at a time, in processes of their own, or on the Ray cluster at the address `ray` ("local"
-    starts one); the run does not depend on it. `timeout_s`: how long one expensive objective of one architecture may take before it counts as
-    failed, as it does when its process dies.
+    `workers`: how many expensive evaluations go on at a time, in processes of their own, or on the Ray cluster at the address `ray`
+    ("local" starts one); the run does not depend on it. `timeout_s`: how long one expensive objective of one architecture may take
+    before it counts as failed, as it does when its process dies.
 
     With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` may be raised, the
     evaluations that are there stay, failures included, and where there is no run yet it starts. Ctrl-c leaves a run that can be resumed.

@@ -71,6 +71,13 @@ def test_a_described_callable_keeps_its_description():
     assert objective.evaluate(archs).values == toy.accuracy(archs)
 
 
+def test_a_callable_says_on_which_device_it_times():
+    timing = Accuracy()
+    assert as_objective(timing, SPACE).timed_on is None
+    timing.timed_on = "board"
+    assert as_objective(timing, SPACE).timed_on == "board"
+
+
 def test_an_objective_stays_what_it_is():
     objective = toy.cost()
     assert as_objective(objective, SPACE) is objective

@@ -1,6 +1,6 @@
 """What every kind of worker must keep, as functions of the arguments that `search` takes for it.
 
-Run as a program, `checks.py FOLDER JSON`, it does all checks on Ray with those arguments and prints, as JSON, what became of each: in a
+Run as a program, `checks.py FOLDER JSON`, it does the checks `ON_RAY` with those arguments and prints, as JSON, what became of each: in a
 process of its own, for Ray leaves threads and handlers behind.
 """
 
@@ -32,7 +32,7 @@ def run_of(out, where, objectives=PAIR, algorithm="random", evaluations=24, **mo
 
 
 def check_rows_are_those_of_one_worker(out, where):
-    for algorithm in ("nsga2",) if "ray" in where else ("random", "nsga2", "surrogate", "local"):
+    for algorithm in ("random", "nsga2", "surrogate", "local"):
         settings = {"algorithm": algorithm, "evaluations": 60, "constraints": ["latency_ms <= 1.9", "accuracy >= 0.75"]}
         one = toy.table(run_of(out / algorithm / "one", {}, **settings))
         assert {row[-2] for row in one} == {"ok", "infeasible"}
@@ -58,8 +58,8 @@ def check_the_order_of_answers_changes_nothing(out, where):
 
 
 ERRORS = {
-    0: "accuracy is nan", 1: "accuracy: RuntimeError: device lost", 2: "accuracy: MemoryError:", 3: "accuracy is 1.7, outside its bounds 0 to 1",
-    4: "killed", 5: "exit",
+    0: "accuracy is nan", 1: "accuracy: RuntimeError: device lost", 2: "accuracy: MemoryError:",
+    3: "accuracy is 1.7, outside its bounds 0 to 1",
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def bad(archs):
 
 def check_whatever_fails_is_recorded_and_counted_and_never_on_the_front(out, where):
     last = []
-    run = run_of(out, where, (toy.score(bad), toy.cost()), evaluations=40, progress=last.append)
+    run = run_of(out, where, (toy.score(bad), toy.cost()), evaluations=30, progress=last.append)
     rows = run.evaluations()
     cases = case_of(rows["architecture"])
     assert set(range(6)) <= set(cases.tolist())
@@ -107,7 +107,7 @@ def hanging(archs):
 
 
 def check_what_takes_too_long_is_stopped(out, where):
-    run = run_of(out, {**where, "timeout_s": 1.5}, (toy.score(hanging), toy.cost()), evaluations=12)
+    run = run_of(out, {**where, "timeout_s": 1.5}, (toy.score(hanging), toy.cost()), evaluations=8)
     rows = run.evaluations()
     late = case_of(rows["architecture"]) < 2
     assert late.any()
@@ -146,7 +146,7 @@ def check_one_timing_at_a_time_on_a_device(out, where):
     board = found["board_ms"] + found["again_ms"]
     assert not overlap(board, board)
     assert not overlap(found["other_ms"], found["other_ms"])
-    everything = sum(found.values(), [])
+    everything = [span for each in found.values() for span in each]
     assert overlap(everything, everything)  # there is more than one worker
 
 
@@ -179,6 +179,15 @@ def check_what_was_done_out_of_order_is_kept_when_the_search_is_stopped(out, whe
 
 
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
+#: What asks something of the workers themselves and not of the schedule: an actor of Ray takes seconds to start.
+ON_RAY = {
+    check.__name__: check
+    for check in (
+        check_the_order_of_answers_changes_nothing,
+        check_whatever_fails_is_recorded_and_counted_and_never_on_the_front,
+        check_what_takes_too_long_is_stopped,
+    )
+}
 
 
 def main(folder, where):
@@ -192,7 +201,7 @@ def main(folder, where):
     assert not ray.is_initialized()  # the cluster of a search ends with it
     ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)  # one for all checks: each takes seconds to start
     results = {}
-    for name, check in CHECKS.items():
+    for name, check in ON_RAY.items():
         try:
             check(folder / name, where)
             results[name] = ""

@@ -85,7 +85,10 @@ def test_a_lost_answer_fails_its_job_alone():
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_what_takes_too_long_is_stopped_and_its_place_goes_on(size):
-    workers = Puppets([None, None], size, choose=lambda busy: next((p for p, objective in busy.items() if objective == 1), None), timeout_s=0.01)
+    def quick(busy):
+        return next((place for place, objective in busy.items() if objective == 1), None)
+
+    workers = Puppets([None, None], size, choose=quick, timeout_s=0.01)
     done = list(Schedule(jobs([0], [1], [0], [1], [1]), workers))
     assert {job.number: job.error for job in done} == {
         0: "o0: no answer within 0.01 s", 1: None, 2: "o0: no answer within 0.01 s", 3: None, 4: None,
