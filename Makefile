@@ -4,7 +4,7 @@ OUT ?= runs/quickstart
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: quickstart test test-aarch64 test-versions lint format bench docs clean
+.PHONY: quickstart test test-accessibility test-aarch64 test-versions lint format bench docs clean
 
 quickstart: $(VENV)/.quickstart ## Profile this machine, train, search, verify, report
 	$(BIN)/hwnas quickstart --out $(OUT)
@@ -17,6 +17,9 @@ test-aarch64: $(VENV)/.dev ## Try the kit on emulated 64-bit Arm (needs qemu-use
 
 test-versions: $(VENV)/.dev ## Try device.json under other versions of scikit-learn, xgboost and Python (makes environments)
 	HWNAS_VERSIONS=1 $(BIN)/python -m pytest tests/predictors/test_versions.py
+
+test-accessibility: $(VENV)/.dev ## Check the report with axe-core (needs npm and Chromium; fetches axe-core)
+	HWNAS_AXE=1 $(BIN)/python -m pytest tests/hwnas/report/test_accessibility.py
 
 lint: $(VENV)/.dev ## Style and types
 	$(BIN)/ruff check .

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import runpy
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from device_profiles.quantity import Quantity
 from hwnas.export import metadata
 from hwnas.objectives import Objective
 from hwnas.references import uniform
+from hwnas.report import write_comparison, write_report
 from hwnas.report.architectures import Description
 from hwnas.report.model import Link, Missing, Pair, Phase, ReportData, Verification
 from hwnas.run import Run
@@ -206,3 +208,32 @@ def three_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def _write_model() -> Callable[[Path, tuple[int, ...]], None]:
     """`write_model(path, architecture)`: a small ONNX file that names its architecture."""
     return write_model
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One tab of Chromium; see `browser.py`."""
+    found = runpy.run_path(str(Path(__file__).parent / "browser.py"))
+    if found["CHROMIUM"] is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    browser = found["Browser"](tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def page(full_run: Run) -> Path:
+    """The report of `full_run`."""
+    return write_report(full_run.path)
+
+
+@pytest.fixture(scope="session")
+def board(three_run: Run) -> Path:
+    """The report of `three_run`."""
+    return write_report(three_run.path)
+
+
+@pytest.fixture(scope="session")
+def comparison(full_run: Run, three_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page that compares the two."""
+    return write_comparison(full_run.path, three_run.path, tmp_path_factory.mktemp("compare") / "compare.html")
