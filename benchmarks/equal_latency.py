@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def mean_gain(ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> float:
     gains = [_test(ours, limit) - _test(theirs, limit) for limit in limits]
     if len(limits) == 1:
         return gains[0]
-    widths = [math.log(after / before) for before, after in zip(limits, limits[1:], strict=False)]
+    widths = [math.log(after / before) for before, after in pairwise(limits)]
     return sum(gain * width for gain, width in zip(gains, widths, strict=False)) / math.log(high / low)
 
 

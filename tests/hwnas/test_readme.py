@@ -28,4 +28,5 @@ def test_the_python_block_runs(walk: Any, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_way_from_a_device_to_a_report_is_shown() -> None:
-    assert {"profile", "fit", "predict", "train", "search", "verify", "export", "report"} <= set(re.findall(r"^    hwnas (\w+)", README, re.MULTILINE))
+    shown = set(re.findall(r"^    hwnas (\w+)", README, re.MULTILINE))
+    assert {"profile", "fit", "predict", "train", "search", "verify", "export", "report"} <= shown
