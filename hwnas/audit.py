@@ -67,6 +67,7 @@ def audit(
     architectures.
     """
     from hwnas.accuracy import load_accuracy
+    from hwnas.supernet.calibration import calibration_curve
     from hwnas.supernet.checkpoint import FILE, read, write_atomically
 
     settings, folder = _options(options), Path(checkpoint)
@@ -90,6 +91,7 @@ def audit(
         "recipe": trainings.recipe,
         "images": len(scorer.dataset.validation),
         **conclusions(rows, alone, trainings.last_epochs(archs), supernets, np.random.default_rng(settings.seed)),
+        "calibration": calibration_curve(scorer.supernet, scorer.dataset, archs),
     }
     write_atomically(folder / RESULT, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     return result

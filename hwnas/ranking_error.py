@@ -53,6 +53,12 @@ def ranking_error(folder: Path, checkpoint_sha256: str | None) -> RankingError |
 
     Raises InputError when the audit is damaged.
     """
+    found = read_audit(folder, checkpoint_sha256)
+    return None if found is None else RankingError.of(found)
+
+
+def read_audit(folder: Path, checkpoint_sha256: str | None) -> dict[str, Any] | None:
+    """The audit kept beside a checkpoint; None where there is none, or it is about other weights. Raises InputError when it cannot be read."""
     from hwnas.audit import RESULT
 
     path = folder / RESULT
@@ -62,6 +68,4 @@ def ranking_error(folder: Path, checkpoint_sha256: str | None) -> RankingError |
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as an audit: {error}") from error
-    if not isinstance(found, dict) or found.get("checkpoint_sha256") != checkpoint_sha256:
-        return None
-    return RankingError.of(found)
+    return found if isinstance(found, dict) and found.get("checkpoint_sha256") == checkpoint_sha256 else None

@@ -41,27 +41,7 @@ def audit(
 
 def audit_text(found: dict[str, Any]) -> str:
     """The result in a few lines for a terminal."""
-    ranking, gap, selection, stability = (found[name] for name in ("ranking", "gap", "selection", "stability"))
-    lines = [
-        f"{len(found['architectures'])} architectures, {found['options']['seeds']} trainings of each; Kendall's tau with 90 % interval"
-    ]
-    rows = [("super-network against the truth", ranking["tau"]), (f"  on the true best {ranking['top']['n']}", ranking["top"]["tau"])]
-    rows += [(f"  {s['macs_low'] / 1e6:.3g} to {s['macs_high'] / 1e6:.3g} million MACs ({s['n']})", s["tau"]) for s in ranking["strata"]]
-    rows += [("truth against truth with other seeds", ranking["ceiling"]), ("random ranking", ranking["chance"])]
-    lines += [f"  {name:40}  {_quantity(value)}" for name, value in rows]
-    for name, what in (("epochs", "last epochs"), ("seeds", "seeds")):
-        if stability[name]["tau"] is not None:
-            label = f"super-networks of {stability[name]['n']} {what}"
-            lines.append(f"  {label:40}  {stability[name]['tau']:.2f}")
-    correlated = gap["correlation"]["macs"]
-    size = "" if correlated is None else f", correlation with log MACs {correlated:+.2f}"
-    lines.append(f"own minus inherited accuracy: {gap['mean']:+.1%} on average, standard deviation {gap['std']:.1%}{size}")
-    lost, rank = selection["regret"], selection["rank_of_first"]
-    lines.append(f"choosing by the super-network loses {lost:.1%} of accuracy: its first choice is truly number {rank}")
-    if found["noise"] is not None:
-        lines.append(f"seeds alone change an accuracy by {found['noise']:.1%} (standard deviation)")
-    return "\n".join(lines)
+    from hwnas.audit_words import heading, rankings, sentences
 
-
-def _quantity(value: dict[str, float] | None) -> str:
-    return "nothing to rank" if value is None else f"{value['value']:.2f}  ({value['low']:.2f} to {value['high']:.2f})"
+    rows = [f"  {name:40}  {text}" for name, text in rankings(found)]
+    return "\n".join([heading(found), *rows, *sentences(found)])

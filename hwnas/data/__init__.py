@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.errors import InputError, unknown
-from hwnas.data.files import MAX_BYTES, MAX_RESOLUTION, PREFIX, Found, Images, Labels
+from hwnas.data.files import MAX_RESOLUTION, PREFIX, Found, Images, Labels
 from hwnas.data.resizing import resize
+from hwnas.data.room import chosen
 
 __all__ = ["BUILT_IN", "Dataset", "Images", "Labels", "Split", "load", "resize"]
 
@@ -103,6 +104,7 @@ def load(spec: str | os.PathLike[str], *, resolution: int | None = None, seed: i
     set of pictures that the library datasets loads, by its name on the hub or from a folder.
     Images are resized to `resolution` (None: as they are; pictures that are not square lose their longer ends) and split 60 / 20 / 20
     within each class; where test images are given apart, the rest is split 80 / 20. The split depends on the data and the seed alone.
+    Pixels that would take more than 2 GiB lie in a file for as long as they are used, in the folder for temporary files (TMPDIR).
     Raises InputError when the data cannot be used.
     """
     if resolution is not None and not 1 <= resolution <= MAX_RESOLUTION:
@@ -113,11 +115,9 @@ def load(spec: str | os.PathLike[str], *, resolution: int | None = None, seed: i
     found = _find(text, resolution)
     images = found.images
     side = resolution or images.shape[2]
-    if images.shape[0] * images.shape[1] * side * side > MAX_BYTES:
-        raise InputError(f"{text}: {len(images)} images of {side} x {side} pixels are more than {MAX_BYTES} bytes: lower the resolution")
     if side != images.shape[2]:
         images = resize(images, side)
-    train, validation, test = (Split(images[rows], found.labels[rows]) for rows in _split(found.labels, seed, found.test))
+    train, validation, test = (Split(chosen(images, rows), found.labels[rows]) for rows in _split(found.labels, seed, found.test))
     name, lasting = _lasting(text)
     return Dataset(name, train, validation, test, found.names, lasting, seed)
 

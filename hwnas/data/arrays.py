@@ -27,13 +27,14 @@ def read_npz(path: Path, resolution: int | None = None) -> Found:
     arrays = _read(path)
     _require(arrays, "labels", path=path)
     images = None if "jpeg" in arrays else _images(arrays["images"], path)
-    labels = checked_labels(arrays["labels"], path)
+    names = _names(arrays.get("classes"), path)
+    labels = checked_labels(arrays["labels"], path, names)
     number = len(arrays["offsets"]) - 1 if images is None else len(images)
     if number != len(labels):
         raise InputError(f"{path}: {number} images but {len(labels)} labels: there must be one label for each image")
     if images is None:
         images = read_pictures(_packed(arrays["jpeg"], arrays["offsets"], path), resolution)
-    return Found(images, labels, _names(arrays.get("classes"), int(labels.max()) + 1, path))
+    return Found(images, labels, names or tuple(map(str, range(int(labels.max()) + 1))))
 
 
 def read_images(path: Path, resolution: int | None = None) -> Images:
@@ -117,10 +118,10 @@ def _pixels(raw: npt.NDArray[np.generic], path: Path) -> Images:
     return pixels
 
 
-def _names(raw: npt.NDArray[np.generic] | None, classes: int, path: Path) -> tuple[str, ...]:
-    """The names of the classes, their numbers when the file has none."""
+def _names(raw: npt.NDArray[np.generic] | None, path: Path) -> tuple[str, ...]:
+    """The names of the classes; none when the file has none."""
     if raw is None:
-        return tuple(str(i) for i in range(classes))
-    if raw.shape != (classes,):
-        raise InputError(f"{path}: labels name {classes} classes but 'classes' is an array of {raw.shape}")
+        return ()
+    if raw.ndim != 1 or not raw.size:
+        raise InputError(f"{path}: 'classes' must be a list of names, one for each class, got an array of {raw.shape}")
     return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in raw.tolist())

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.errors import InputError
+from hwnas.data.room import joined
 
 #: Images of `(n, c, h, w)` pixels 0..255.
 Images = npt.NDArray[np.uint8]
@@ -19,7 +20,7 @@ Labels = npt.NDArray[np.int64]
 MIN_IMAGES_PER_CLASS = 5
 #: Larger sides are refused: this is a toolkit for images that fit in memory.
 MAX_RESOLUTION = 1024
-#: Largest number of bytes read from one file, and of pixels after resizing.
+#: Largest number of bytes read from one file.
 MAX_BYTES = 4 * 1024**3
 #: More channels than this are read as a mistaken layout.
 MAX_CHANNELS = 4
@@ -47,7 +48,7 @@ def with_test(train: Found, test: Found, path: Path | str) -> Found:
         raise InputError(f"{path}: training images are {train.images.shape[1:]}, test images {test.images.shape[1:]}: they must be alike")
     if train.names != test.names:
         raise InputError(f"{path}: training and test images have different classes: {len(train.names)} and {len(test.names)}")
-    images, labels = np.concatenate([train.images, test.images]), np.concatenate([train.labels, test.labels])
+    images, labels = joined([train.images, test.images]), np.concatenate([train.labels, test.labels])
     return Found(images, labels, train.names, len(test.labels))
 
 

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 
 from device_profiles.errors import InputError
-from hwnas.data.files import MAX_BYTES, MAX_RESOLUTION, Images, first_line
+from hwnas.data.files import MAX_RESOLUTION, Images, first_line
 from hwnas.data.resizing import resize
+from hwnas.data.room import room
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,9 +41,7 @@ def read_pictures(pictures: Sequence[Picture], resolution: int | None) -> Images
     headers = [_header(picture) for picture in pictures]
     channels = max(_MODES[mode] for mode, _ in headers)
     side = resolution or _one_size(pictures, [size for _, size in headers])
-    if len(pictures) * channels * side * side > MAX_BYTES:
-        raise InputError(f"{len(pictures)} pictures of {side} x {side} pixels are more than {MAX_BYTES} bytes: lower the resolution")
-    images = np.empty((len(pictures), channels, side, side), dtype=np.uint8)
+    images = room((len(pictures), channels, side, side))
     for row, picture in zip(images, pictures, strict=True):
         row[:] = _pixels(picture, channels, side)
     return images

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.data.files import Images
+from hwnas.data.room import room
 
 #: Pixels that are resized at a time.
 PIECE = 2**24
@@ -18,7 +19,7 @@ def resize(images: Images, side: int) -> Images:
     """Images `(n, c, h, w)` at `(n, c, side, side)`, bilinear; when shrinking, the filter widens so that no pixel is skipped."""
     _, _, height, width = images.shape
     rows, columns = bilinear(height, side), bilinear(width, side)
-    result = np.empty((*images.shape[:2], side, side), dtype=np.uint8)
+    result = room((*images.shape[:2], side, side))
     step = max(1, PIECE // max(1, math.prod(images.shape[1:]), images.shape[1] * side * side))
     for start in range(0, len(images), step):  # in pieces: the float copies would not fit for a large set
         piece = rows @ images[start : start + step].astype(np.float32) @ columns.T

@@ -15,6 +15,7 @@ from device_profiles.quantity import Quantity
 from hwnas.devices import WORST, by_device
 from hwnas.front import Front
 from hwnas.report.architectures import BROKEN, Describer
+from hwnas.report.audited import audited
 from hwnas.report.files import exported, links
 from hwnas.report.formats import plural
 from hwnas.report.model import Course, Link, Missing, Objective, Phase, Point, ReportData, Verification
@@ -63,6 +64,7 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
     phases = [Phase(name, seconds, note) for name, seconds, note in run.phases()]
     if not phases:
         missing["phases"] = Missing("This run has no ledger of time: nothing recorded how long its phases took.")
+    audit = audited(run, missing)
     if not models and front:
         missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee")
     started = sorted(row.started for row in rows if row.started)
@@ -72,6 +74,7 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
         objectives=objectives, gain=gain, cost=cost, front=front, knee=knee,
         evaluated=_evaluated(run, describer, {p.architecture for p in front}, [o for o in (gain, cost) if o]), counts=counts,
         errors=Counter(row.error or "no message" for row in rows if row.status == "failed").most_common(MAX_ERRORS),
+        audit=audit,
         baseline=baseline, references=references, search_course=_course(run), baseline_course=baseline_course,
         reference=compact(spec.get("hypervolume_reference")), verification=verification, phases=phases, provenance=provenance(spec),
         files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),

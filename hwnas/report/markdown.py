@@ -36,6 +36,9 @@ def markdown(data: ReportData) -> str:
     parts += [plain(f"Beside the front: {text}") for text in (against_hand(data),) if text]
     if data.verification:
         parts += ["## Predicted against measured", _table(("Score", "This run", "Measured twice"), score_rows(data.verification), "lrr")]
+    if data.audit:
+        parts += ["## Shared weights against weights of their own", plain(data.audit.heading)]
+        parts += [_table(("Compared", "Tau"), data.audit.rankings, "lr"), "\n".join(f"- {plain(text)}" for text in data.audit.sentences)]
     lines, total = ledger(data.phases)
     if lines:
         rows = [(line.name, line.time, line.note) for line in lines]

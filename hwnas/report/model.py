@@ -142,6 +142,15 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit of the super-network found: what its numbers are, the numbers by what was compared, and what else there is to say."""
+
+    heading: str
+    rankings: Sequence[tuple[str, str]]
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """Something that the page cannot show: what, and the command that adds it (may be empty)."""
 
@@ -176,6 +185,7 @@ class ReportData:
     baseline_course: Course | None = None
     reference: str = ""
     verification: Verification | None = None
+    audit: Audited | None = field(default=None, kw_only=True)
     phases: Sequence[Phase] = ()
     provenance: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     files: Sequence[Link] = ()

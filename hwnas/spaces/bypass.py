@@ -98,6 +98,12 @@ class BypassSpace(DrawnSpace):
         """The largest architecture holds every layer at its full size."""
         return self.largest()
 
+    def supernet(self) -> Any:
+        """The super-network that runs the drawings, or a sub-net for every image. Imports torch."""
+        from hwnas.supernet.bypass import BypassSupernet
+
+        return BypassSupernet(self)
+
     def spec(self) -> dict[str, Any]:
         """The constructor's arguments as JSON, with the name of the kind."""
         channels, resolution, _ = self.input_shape

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from device_profiles.errors import InputError, unknown
+
+#: The activations of a stage, by their ONNX names.
+ACTIVATIONS = ("Relu", "HardSwish")
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Blocks at one resolution: the legal output widths, numbers of blocks, kernel sizes and expansion ratios, and the first stride.
 
     `squeeze` puts squeeze-excite behind the depthwise convolutions; `activation` is an ONNX name, `Relu` or `HardSwish`.
+    Raises InputError, which says what is legal, for anything else.
     """
 
     widths: tuple[int, ...]
@@ -21,6 +27,18 @@ class Stage:
     stride: int
     squeeze: bool = False
     activation: str = "Relu"
+
+    def __post_init__(self) -> None:
+        for name in ("widths", "depths", "kernels", "expansions"):
+            values = getattr(self, name)
+            if not values or min(values) < 1 or sorted(set(values)) != list(values):
+                raise InputError(f"the {name} of a stage must be numbers from 1 on that rise, got {tuple(values)}")
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise InputError(f"the kernels of a stage must be odd, got {tuple(self.kernels)}")
+        if self.stride < 1:
+            raise InputError(f"the stride of a stage must be at least 1, got {self.stride}")
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
 
     @property
     def max_depth(self) -> int:

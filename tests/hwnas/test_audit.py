@@ -80,7 +80,7 @@ def test_an_audit_that_is_killed_trains_nothing_twice(trained: Path, monkeypatch
 def test_the_result_says_everything(trained: Path, cli: Any) -> None:
     code, out, err = cli("audit", trained, "--architectures", 4, "--strata", 2)
     assert code == 0, err
-    for words in ("Kendall's tau", "random ranking", "truth against truth", "last epochs", "of 2 seeds", "own minus inherited", "number"):
+    for words in ("Kendall's tau", "random ranking", "truth against truth", "last epochs", "of 2 seeds", "own minus inherited", "number", "images to calibrate"):
         assert words in out
     code, out, _ = cli("audit", trained, "--data", "digits", "--architectures", 4, "--strata", 2, "--json")
     found = json.loads(out)
@@ -90,6 +90,7 @@ def test_the_result_says_everything(trained: Path, cli: Any) -> None:
     assert len(found["architectures"]) == 4
     assert all(len(row["alone"]) == 2 and 0 <= row["inherited"]["low"] <= row["inherited"]["value"] for row in found["architectures"])
     assert len(found["checkpoint_sha256"]) == 64
+    assert found["calibration"]["plateau"] in found["calibration"]["images"]
 
 
 def test_what_cannot_be_audited_is_refused(trained: Path, tmp_path: Path) -> None:

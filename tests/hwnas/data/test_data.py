@@ -126,7 +126,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "many channels": ({"images": pixels(7, 4, 4), "labels": LABELS}, "at most 4 channels"),
     "empty": ({"images": np.zeros((0, 4, 4), np.uint8), "labels": np.zeros(0, int)}, r"must be \(n, h, w\)"),
     "too large": ({"images": np.zeros((1, 2000, 2000), np.uint8), "labels": LABELS}, "larger than 1024"),
-    "class names": ({"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["a", "b"])}, "labels name 3 classes but 'classes'"),
+    "class names": ({"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["a", "b"])}, "label 2 is beyond the 2 classes"),
+    "no image of a class": (
+        {"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["cat", "dog", "ox", "yak"])}, r"class 3 \(yak\) has 0 images"
+    ),
+    "table of names": ({"images": pixels(4, 4), "labels": LABELS, "classes": np.full((2, 2), "a")}, "'classes' must be a list of names"),
     "objects": ({"images": pixels(4, 4), "labels": np.array([{}] * 30, dtype=object)}, "not a readable .npz file with plain arrays"),
 }
 
@@ -184,12 +188,6 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
 def test_options_out_of_range(options: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         data.load("digits", **options)
-
-
-def test_more_pixels_than_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "MAX_BYTES", 10**6)
-    with pytest.raises(InputError, match="lower the resolution"):
-        data.load("digits", resolution=64)
 
 
 def test_data_say_when_they_do_not_fit() -> None:

@@ -20,7 +20,7 @@ from hwnas.objectives import Objective
 from hwnas.references import uniform
 from hwnas.report import write_comparison, write_report
 from hwnas.report.architectures import Description
-from hwnas.report.model import Link, Missing, Pair, Phase, ReportData, Verification
+from hwnas.report.model import Audited, Link, Missing, Pair, Phase, ReportData, Verification
 from hwnas.run import Run
 from hwnas.spaces import MobileNetSpace, Stage
 from hwnas.storage import Evaluation, Writer
@@ -184,6 +184,7 @@ def _hostile(data: ReportData) -> ReportData:
         [(HOSTILE, 1)], front, front, data.search_course, data.baseline_course, HOSTILE, verification, [Phase(HOSTILE, 1, HOSTILE)],
         [(HOSTILE, [(HOSTILE, HOSTILE)])], [Link("./x", HOSTILE, 1)], [Link("./x", HOSTILE, 1)],
         {key: Missing(HOSTILE, HOSTILE) for key in ("verification", "evaluations", "front", "baseline", "references", "phases", "models")},
+        audit=Audited(HOSTILE, [(HOSTILE, HOSTILE)], [HOSTILE]),
     )  # fmt: skip
 
 

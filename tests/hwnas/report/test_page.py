@@ -117,7 +117,7 @@ def test_no_text_becomes_markup(data: ReportData, hostile: Callable[[ReportData]
     assert text.count("<script") == 3
 
 
-@pytest.mark.parametrize("piece", ["verification", "evaluations", "front", "baseline", "references", "phases", "models"])
+@pytest.mark.parametrize("piece", ["verification", "evaluations", "front", "baseline", "references", "phases", "models", "audit"])
 def test_a_missing_piece_is_named_with_its_command(data: ReportData, piece: str) -> None:
     bare = replace(
         data, front=(), evaluated=(), baseline=(), baseline_course=None, search_course=None, verification=None, phases=(), models=(),

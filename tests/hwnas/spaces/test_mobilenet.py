@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from device_profiles.errors import InputError
@@ -38,3 +40,21 @@ def test_what_cannot_be_built_is_refused() -> None:
         spaces.load("mobilnet-smal")
     with pytest.raises(InputError, match="not here"):
         spaces.from_spec({"kind": "from another place"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"widths": ()}, r"the widths of a stage must be numbers from 1 on that rise, got \(\)"),
+        ({"widths": (16, 8)}, r"that rise, got \(16, 8\)"),
+        ({"depths": (0, 1)}, r"the depths of a stage .* got \(0, 1\)"),
+        ({"expansions": (2, 2)}, "the expansions of a stage"),
+        ({"kernels": (3, 4)}, r"kernels of a stage must be odd, got \(3, 4\)"),
+        ({"stride": 0}, "stride of a stage must be at least 1, got 0"),
+        ({"activation": "Rleu"}, "unknown activation 'Rleu': did you mean 'Relu'"),
+    ],
+)
+def test_stages_that_cannot_be_built_are_refused_at_once(wrong: dict[str, Any], message: str) -> None:
+    legal: dict[str, Any] = {"widths": (8,), "depths": (1,), "kernels": (3,), "expansions": (2,), "stride": 1}
+    with pytest.raises(InputError, match=message):
+        Stage(**(legal | wrong))
