@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from device_profiles.durations import seconds
 from device_profiles.errors import InputError, unknown
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
 from hwnas.cli.several import chosen, named, objectives_of
-from hwnas.cli.show import bar, emit, need, say
+from hwnas.cli.show import bar, emit, need, say, seconds
 from hwnas.cli.table_search import search_table
 
 if TYPE_CHECKING:
@@ -179,7 +178,9 @@ def _show(run: Run, json: bool, ends: bool) -> None:
         found = {"run": str(run.path), "seed": run.spec["seed"], "counts": run.counts(), "front": front.to_json()}
         emit({**found, **({"fronts": each} if each else {})})
         return
-    say(f"{len(front)} points on the front after {sum(run.counts().values())} evaluations (seed {run.spec['seed']})")
+    counts = run.counts()
+    failed = f", {counts['failed']} of them failed" if counts["failed"] else ""
+    say(f"{len(front)} points on the front after {sum(counts.values())} evaluations{failed} (seed {run.spec['seed']})")
     for point in front:
         say("  " + "  ".join(f"{name} {quantity.value:.4g}" for name, quantity in point.objectives.items()))
     for device, own in fronts.items():
@@ -203,4 +204,5 @@ def _range(device: str, front: Front) -> str:
 
 def _state(progress: Progress) -> str:
     numbers = ", ".join(f"best {name} {value:.4g}" for name, value in progress.best.items())
-    return f"{progress.done} evaluated, front {progress.front_size}, {numbers}"
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.done} evaluated{failed}, front {progress.front_size}, hypervolume {progress.hypervolume:.4g}, {numbers}"

@@ -108,6 +108,8 @@ def _serve(pipe: Connection, inherited: Sequence[Connection], objectives: Sequen
     os.setsid()  # a group of its own, so that all it starts can be killed with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A progress bar may stand in their place, with locks of a thread that is not here.
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     for other in inherited:
         other.close()
     _go_with(parent)

@@ -101,3 +101,16 @@ def test_rows_without_an_accuracy_are_counted_and_left_out(table, monkeypatch):
     assert "100.00% at the end" in out
     _, out, _ = hwnas(*arguments, "--json", monkeypatch=monkeypatch)
     assert json.loads(out)["left_out"] == 2
+
+
+def test_what_failed_is_counted_where_a_user_looks(table, tmp_path, monkeypatch):
+    lines = table.read_text().splitlines()
+    fields = lines[5].split(",")
+    lines[5] = ",".join([*fields[:3], "nan", fields[4]])
+    table.write_text("\n".join(lines) + "\n")
+    arguments = ("search", "--table", table, "--out", tmp_path / "run", "--algorithm", "random", "--seed", 1, "--workers", 2, "--evaluations", 24)
+    code, out, err = hwnas(*arguments, monkeypatch=monkeypatch)
+    assert code == 0, err
+    assert "after 24 evaluations, 1 of them failed (seed 1)" in out
+    assert "24 evaluated, 1 failed, front " in err
+    assert ", hypervolume " in err
