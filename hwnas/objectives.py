@@ -180,8 +180,8 @@ def as_objective(thing: Any, space: SearchSpace) -> Objective:
     bounds = getattr(thing, "bounds", None)
     if not hasattr(thing, "compile"):
         origin = getattr(thing, "origin", "measured" if thing.expensive else "predicted")
-        timed_on = getattr(thing, "timed_on", None)
-        return Objective(thing.name, thing.unit, thing.direction, bool(thing.expensive), thing, bounds, origin, thing, timed_on)
+        on = getattr(thing, "timed_on", None)
+        return Objective(thing.name, thing.unit, thing.direction, bool(thing.expensive), thing, bounds, origin, thing, timed_on=on)
     table = thing.compile(space)
 
     def price(archs: Archs) -> tuple[Floats, Floats, Floats]:

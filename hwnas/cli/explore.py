@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from device_profiles.errors import InputError, unknown
+from device_profiles.errors import InputError
 from hwnas.cli.listing import Json
 from hwnas.cli.own import Own, know
 from hwnas.cli.several import chosen, named, objectives_of
