@@ -53,7 +53,8 @@ def _spec(run: Run, device: str, columns: Mapping[str, int]) -> dict[str, Any]:
     own = {key: value for key, value in spec.items() if key not in ("objectives", "devices", "device")}
     record = (spec.get("devices") or {}).get(device)
     return {
-        **own, "device": {"name": device} if record is None else _seen_from_below(record), "supernet": _seen_from_below(spec.get("supernet")),
+        **own, "device": {"name": device} if record is None else _seen_from_below(record),
+        "supernet": _seen_from_below(spec.get("supernet")),
         "constraints": [str(Constraint(called[b.name], b.relation, b.bound)) for b in bounds if b.name in called],
         "hypervolume_reference": {name: reference[old] for old, name in called.items()},
     }  # fmt: skip
