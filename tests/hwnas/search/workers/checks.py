@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -188,6 +189,64 @@ ON_RAY = {
         check_what_takes_too_long_is_stopped,
     )
 }
+
+
+ENDLESS = """
+import json, runpy, sys
+from pathlib import Path
+runpy.run_path(sys.argv[1])["endless"](Path(sys.argv[2]), json.loads(sys.argv[3]))
+"""
+
+
+def endless(out, where):
+    """A search whose evaluations never end; each writes down its process."""
+
+    def evaluate(archs):
+        (out / f"worker-{os.getpid()}").write_text("")
+        time.sleep(600)
+
+    run_of(out / "run", where, (toy.score(evaluate), toy.cost()))
+
+
+def stopped(out, where, number):
+    """The exit code and the standard error of an endless search that a signal has ended, once no worker is left."""
+    command = [sys.executable, "-c", ENDLESS, __file__, str(out), json.dumps(where)]
+    paths = os.pathsep.join([str(Path(__file__).parents[4]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "PYTHONPATH": paths})
+    wait_until(lambda: len(list(out.glob("worker-*"))) == where["workers"])
+    os.killpg(process.pid, number)  # as a terminal does for ctrl-c
+    error = process.communicate(timeout=60)[1]
+    for path in out.glob("worker-*"):
+        wait_until(lambda path=path: gone(int(path.name.removeprefix("worker-"))))
+    wait_until(lambda: not session(process.pid))
+    return process.returncode, error
+
+
+def session(leader):
+    """The processes of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, number = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        found += [path.parent.name] if int(number) == leader and state not in "ZX" else []
+    return found
+
+
+def gone(pid):
+    """Whether a process does nothing any more; a zombie waits for whoever adopted it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def wait_until(true, limit_s=90.0):
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
 
 
 def main(folder, where):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -36,6 +37,12 @@ def results(tmp_path_factory):
 @pytest.mark.parametrize("check", sorted(checks.ON_RAY))
 def test_like_every_kind(check, results):
     assert results[check] == ""
+
+
+def test_ctrl_c_leaves_no_process_of_the_cluster(results, tmp_path):
+    code, error = checks.stopped(tmp_path, {"workers": 2, "ray": "local"}, signal.SIGINT)
+    assert code == -signal.SIGINT, error
+    assert error.strip().endswith("KeyboardInterrupt")
 
 
 def test_without_ray_it_says_what_to_install(tmp_path, monkeypatch):

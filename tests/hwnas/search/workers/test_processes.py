@@ -6,7 +6,6 @@ import os
 import runpy
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,9 +80,9 @@ def test_what_an_evaluation_started_ends_with_it(tmp_path):
 
     with Processes((toy.score(parent),), 1) as workers:
         workers.start(0, 0, ARCHS[:1])
-        wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+        checks.wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
         workers.stop(0)
-    wait_until(lambda: gone(int((tmp_path / "child").read_text())))
+    checks.wait_until(lambda: checks.gone(int((tmp_path / "child").read_text())))
 
 
 def test_weights_are_scored_in_a_fork_as_here(tmp_path):
@@ -107,48 +106,13 @@ def test_what_an_objective_prints_is_not_lost(capfd):
     with Processes((toy.score(lambda archs: print("printed") or toy.accuracy(archs)),), 1) as workers:
         workers.start(0, 0, ARCHS[:1])
         workers.wait(None)
-        wait_until(lambda: "printed" in capfd.readouterr().out)
-
-
-SCRIPT = """
-import os, runpy, sys, time
-from pathlib import Path
-checks = runpy.run_path(sys.argv[1])
-out = Path(sys.argv[2])
-
-def endless(archs):
-    (out / f"worker-{os.getpid()}").write_text("")
-    time.sleep(600)
-
-checks["run_of"](out / "run", {"workers": 3}, (checks["toy"].score(endless), checks["toy"].cost()))
-"""
+        checks.wait_until(lambda: "printed" in capfd.readouterr().out)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
 def test_no_process_outlives_the_search(number, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent / "checks.py"), str(tmp_path)]
-    search = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_until(lambda: len(list(tmp_path.glob("worker-*"))) == 3)
-    os.killpg(search.pid, number)  # as a terminal does for ctrl-c
-    error = search.communicate(timeout=60)[1]
-    assert search.returncode == -number, error
-    for path in tmp_path.glob("worker-*"):
-        wait_until(lambda path=path: gone(int(path.name.removeprefix("worker-"))))
+    code, error = checks.stopped(tmp_path, {"workers": 3}, number)
+    assert code == -number, error
     run = Run.open(tmp_path / "run")
     assert run.spec["stopped"] is None
     assert len(checks.run_of(run.path, {"workers": 2}, resume=True).evaluations()) == 24
-
-
-def gone(pid):
-    """Whether a process does nothing any more; a zombie waits for whoever adopted it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
-
-
-def wait_until(true, limit_s=60.0):
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
