@@ -148,10 +148,8 @@ def picture(rows: list[dict[str, Any]]) -> str:
     low, high = min(c.min() for c in curves.values()), max(c.max() for c in curves.values())
     across = 60 + 560 * (t - t[0]) / (t[-1] - t[0])
     down = {name: 340 - 310 * (c - low) / (high - low) for name, c in curves.items()}
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 390" font-family="sans-serif" font-size="13">',
-        '<rect width="720" height="390" fill="#fff"/>',
-    ]
+    head = 'viewBox="0 0 720 390" font-family="sans-serif" font-size="13"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {head}><rect width="720" height="390" fill="#fff"/>']
     powers = {10**power for power in range(9)}
     for x, row in zip(across, rows, strict=True):
         if row["T"] in powers:

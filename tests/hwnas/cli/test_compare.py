@@ -108,8 +108,8 @@ def test_what_failed_is_counted_where_a_user_looks(table, tmp_path, monkeypatch)
     fields = lines[5].split(",")
     lines[5] = ",".join([*fields[:3], "nan", fields[4]])
     table.write_text("\n".join(lines) + "\n")
-    arguments = ("search", "--table", table, "--out", tmp_path / "run", "--algorithm", "random", "--seed", 1, "--workers", 2, "--evaluations", 24)
-    code, out, err = hwnas(*arguments, monkeypatch=monkeypatch)
+    arguments = ("search", "--table", table, "--out", tmp_path / "run", "--algorithm", "random", "--seed", 1)
+    code, out, err = hwnas(*arguments, "--workers", 2, "--evaluations", 24, monkeypatch=monkeypatch)
     assert code == 0, err
     assert "after 24 evaluations, 1 of them failed (seed 1)" in out
     assert "24 evaluated, 1 failed, front " in err
