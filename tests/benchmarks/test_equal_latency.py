@@ -14,7 +14,8 @@ import pytest
 def _load() -> Any:
     path = Path(__file__).parents[2] / "benchmarks" / "equal_latency.py"
     spec = importlib.util.spec_from_file_location("equal_latency", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

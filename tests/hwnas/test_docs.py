@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,23 @@ def test_every_block_runs(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         run_document(name, dict(last), cli)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_commands_and_options_exist(cli: Any, name: str) -> None:
-    for line in shown(DOCUMENTS[name]):
-        command = line.split()[1]
+@pytest.fixture(scope="module")
+def options(cli: Any) -> Any:
+    """`options(command)`: the options that its help names."""
+
+    @cache
+    def found(command: str) -> set[str]:
         code, out, _ = cli(command, "--help")
-        assert code == 0, line
-        assert set(re.findall(r"--[a-z0-9-]+", line.split("#")[0])) <= set(re.findall(r"--[a-z0-9-]+", out)), line
+        assert code == 0, command
+        return set(re.findall(r"--[a-z0-9-]+", out))
+
+    return found
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_and_options_exist(options: Any, name: str) -> None:
+    for line in shown(DOCUMENTS[name]):
+        assert set(re.findall(r"--[a-z0-9-]+", line.split("#")[0])) <= options(line.split()[1]), line
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
