@@ -116,7 +116,8 @@ def search(
             if supernet is not None:
                 raise InputError("a search has --supernet or --table, not both")
             run = search_table(
-                table, out, objectives, named(device or []), dataset, constraint or [], algorithm, evaluations, seed, resume, progress, where
+                table, out, objectives, named(device or []), dataset, constraint or [], algorithm, evaluations, seed, resume, progress,
+                where,
             )  # fmt: skip
         elif supernet is None or not device:
             raise InputError("a search needs --supernet and --device, or --table")
