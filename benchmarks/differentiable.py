@@ -1,6 +1,6 @@
 """What gradients through the super-network are worth: hypervolume against evaluations, beside searches that learn from evaluations.
 
-    python benchmarks/differentiable.py --device DEVICE.json [--supernet FOLDER] [--seeds 3] [--evaluations 96] [--steps 150]
+    python benchmarks/differentiable.py --device DEVICE.json [--supernet FOLDER] [--seeds 3] [--evaluations 96] [--steps 50]
 
 Accuracy is that of a super-network of `mobilenet-small` on the handwritten digits (trained here unless one is given), latency that of
 the device. Every algorithm gets as many evaluations; an architecture is scored once, whoever asks. Hypervolume is a share
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--supernet", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--evaluations", type=int, default=96)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=50)
     arguments = parser.parse_args()
     device = predictors.load(arguments.device)
     with tempfile.TemporaryDirectory() as folder, threads(1):

@@ -39,7 +39,7 @@ class Differentiable(Optimiser):
     paper: ClassVar[str] = "Wu et al., FBNet, CVPR 2019, and Cai et al., ProxylessNAS, ICLR 2019"
     general: ClassVar[bool] = False
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, batch: int = 8, steps: int = 150) -> None:
+    def __init__(self, problem: Problem, rng: np.random.Generator, *, batch: int = 8, steps: int = 50) -> None:
         super().__init__(problem, rng)
         self.batch, self.steps = batch, steps
         self._loss = _loss(problem)
