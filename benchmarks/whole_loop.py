@@ -218,7 +218,8 @@ def conclude(loop: Loop, seeds: Sequence[Mapping[str, Any]], options: Mapping[st
         print(f"\n{title}\n{table(part)}")
     facts = [{key: found[key] for key in ("verdict", "tau", "largest_difference", "seconds")} for found in seeds]
     for number, fact in enumerate(facts):
-        print(f"\nseed {number}: verification {fact['verdict']}")
+        shown = {key: value for key, value in fact["verdict"].items() if key != "as_searched"}
+        print(f"\nseed {number}: verification {shown}")
         print(f"audit: tau {fact['tau']}; exports differ by {fact['largest_difference']:.1e}")
     save(name, {"options": options, "data": loop.dataset.summary(), "space": loop.space.name, **parts, "seeds": facts})
 
