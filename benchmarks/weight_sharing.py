@@ -201,11 +201,10 @@ def report(planned: dict[str, list[Training]], work: Path, seeds: int) -> tuple[
             rows.append(row("last epochs", [np.array(s) for s in found[own[0].file]["scores"]], truth, own[0].epochs))
         if own[0].further:
             rows.append(row(f"{name}, further", [np.array(found[t.file]["further"]) for t in own], truth, own[0].epochs + len(truth)))
-    others = [np.delete(alone, s, axis=0).mean(axis=0) for s in range(seeds)] if seeds > 1 else [alone[0]]
-    ceiling = [float(tau(alone[s], others[s])) for s in range(seeds)]
+    ceiling = [float(tau(alone[s], np.delete(alone, s, axis=0).mean(axis=0))) for s in range(seeds)] if seeds > 1 else []
     rng = np.random.default_rng(0)
     last = row("truth", list(alone), truth, len(truth) * planned["truth"][0].epochs)
-    last |= {"GT-Tau": statistics.mean(ceiling), "std": statistics.stdev(ceiling) if seeds > 1 else 0.0}
+    last |= {"GT-Tau": statistics.mean(ceiling), "std": statistics.stdev(ceiling)} if seeds > 1 else {"GT-Tau": None}
     return [*rows, last, row("chance", [rng.random(len(truth)) for _ in range(100)], truth)], alone
 
 

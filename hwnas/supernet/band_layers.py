@@ -73,6 +73,7 @@ class _Widen(torch.autograd.Function):
         slopes = None if weight is None else torch.zeros_like(weight)
         for band in context.made:
             columns = slice(band.number * values)
+            assert slopes is not None
             added[:, columns].addmm_(weight[band.channels].T, band.of(gradient))
             slopes[band.channels] = band.of(gradient) @ matrix[:, columns].T
         for band in context.kept:

@@ -43,21 +43,18 @@ class _BandNorm(torch.autograd.Function):
     ) -> torch.Tensor:
         """Sums of all bands first, then every value times a factor plus a term."""
         parts = [(band, band.masked(band.of(x))) for band in bands]
-        mean, square, end = torch.zeros_like(weight), torch.zeros_like(weight), bands[-1].end
-        for band, part in parts:
-            mean[band.channels].add_(part.sum(1))
-            square[band.channels].add_(part.square().sum(1))
-        mean.div_(number)
-        square.div_(number)
+        mean = _total(bands, [part.sum(1) for _, part in parts], weight).div_(number)
+        square = _total(bands, [part.square().sum(1) for _, part in parts], weight).div_(number)
         inverse = torch.rsqrt((square - mean.square()).clamp_(min=0) + eps)
         scale = weight * inverse
         shift = torch.addcmul(bias, mean, scale, value=-1)[:, None]
         factor = scale[:, None]
-        normal = torch.empty_like(x)
+        normal, end = torch.empty_like(x), bands[-1].end
         normal[end:] = x[end:]
         for band, part in parts:
-            torch.addcmul(shift[band.channels], part, factor[band.channels], out=band.of(normal))
-            band.clear(band.of(normal))
+            own = band.of(normal)
+            torch.addcmul(_of(shift, band), part, _of(factor, band), out=own)
+            band.clear(own)
         result = normal.clone() if activation == "HardSwish" else normal  # ReLU's derivative needs no value before it
         if activation:
             _ACTIVATIONS[activation][0](result[:end])
@@ -71,11 +68,10 @@ class _BandNorm(torch.autograd.Function):
         x, normal, weight, number, mean, inverse = context.saved_tensors
         bands, result = context.bands, _before_activation(gradient.contiguous(), normal, context.bands[-1].end, context.activation)
         parts = [(band, band.of(result), band.of(x)) for band in bands]
-        shift, product = torch.zeros_like(weight), torch.zeros_like(weight)
-        for band, part, value in parts:
+        for band, part, _ in parts:
             band.clear(part)
-            shift[band.channels].add_(part.sum(1))
-            product[band.channels].add_((part * value).sum(1))
+        shift = _total(bands, [part.sum(1) for _, part, _ in parts], weight)
+        product = _total(bands, [(part * value).sum(1) for _, part, value in parts], weight)
         scale = (product - mean * shift) * inverse  # the sum of gradient times normalised value
         factor = weight * inverse
         share = factor / number
@@ -83,10 +79,24 @@ class _BandNorm(torch.autograd.Function):
         level = -torch.addcmul(share * shift, slope, mean)
         factor, slope, level = factor[:, None], slope[:, None], level[:, None]
         for band, part, value in parts:
-            own = band.channels
-            torch.addcmul(level[own], part, factor[own], out=part).addcmul_(value, slope[own])
+            torch.addcmul(_of(level, band), part, _of(factor, band), out=part).addcmul_(value, _of(slope, band))
             band.clear(part)
         return result, scale, shift, None, None, None, None
+
+
+def _of(vector: torch.Tensor, band: Band) -> torch.Tensor:
+    """The channels of a band."""
+    return vector if (band.low, band.high) == (0, len(vector)) else vector[band.channels]
+
+
+def _total(bands: Sequence[Band], parts: Sequence[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    """The sum over bands of what each has of its channels, `(channels,)`."""
+    if len(bands) == 1 and len(parts[0]) == len(like):
+        return parts[0]
+    result = torch.zeros_like(like)
+    for band, part in zip(bands, parts, strict=True):
+        result[band.channels].add_(part)
+    return result
 
 
 def _before_activation(gradient: torch.Tensor, normal: torch.Tensor, end: int, activation: str) -> torch.Tensor:

@@ -116,5 +116,5 @@ def places(bands: Sequence[Band]) -> tuple[Ints, Ints]:
 
 def filled(rows: int) -> int:
     """A number of rows from `rows` on of which there are few: it is a whole number of its highest bit's `2 ** (1 - BITS)`."""
-    step = 2 ** max(0, rows.bit_length() - BITS)
+    step = 1 << max(0, rows.bit_length() - BITS)
     return -(-rows // step) * step

@@ -128,7 +128,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "too large": ({"images": np.zeros((1, 2000, 2000), np.uint8), "labels": LABELS}, "larger than 1024"),
     "class names": ({"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["a", "b"])}, "label 2 is beyond the 2 classes"),
     "no image of a class": (
-        {"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["cat", "dog", "ox", "yak"])}, r"class 3 \(yak\) has 0 images"
+        {"images": pixels(4, 4), "labels": LABELS, "classes": np.array(["cat", "dog", "ox", "yak"])},
+        r"class 3 \(yak\) has 0 images",
     ),
     "table of names": ({"images": pixels(4, 4), "labels": LABELS, "classes": np.full((2, 2), "a")}, "'classes' must be a list of names"),
     "objects": ({"images": pixels(4, 4), "labels": np.array([{}] * 30, dtype=object)}, "not a readable .npz file with plain arrays"),

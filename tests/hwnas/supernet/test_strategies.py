@@ -12,10 +12,12 @@ import torch.nn.functional as F
 from device_profiles.errors import InputError
 from hwnas.data import Dataset
 from hwnas.spaces import MobileNetSpace, Stage
+from hwnas.spaces.sharing import SharingSpace
 from hwnas.supernet import calibrate, train
 from hwnas.supernet.alone import Alone
 from hwnas.supernet.base import Supernet
 from hwnas.supernet.elastic import ElasticBatchNorm2d
+from hwnas.supernet.grouped import GroupedSupernet
 from hwnas.supernet.grouping import Grouping, children
 from hwnas.supernet.initialise import initialise
 from hwnas.supernet.mobilenet import MobileNetSupernet
@@ -187,6 +189,21 @@ def test_grouped_steps_touch_one_group_alone(space: MobileNetSpace, batch: Batch
     moved = {name.split(".")[1] for name, p in supernet.named_parameters() if p.grad is not None and not name.startswith("members.0.stem")}
     assert moved == {str(group)}
     assert any(p.grad is not None for name, p in supernet.named_parameters() if name.startswith("members.0.stem"))  # shared by all
+
+
+def test_the_pieces_of_a_drawn_network_are_its_cells(batch: Batch) -> None:
+    space = SharingSpace(10, 1, 8, width=4, cells=2, stem=6)
+    pieces = space.supernet().pieces()
+    assert list(pieces) == ["stem", "cell1", "cell2", "head"]
+    grouped = Grouped(groups=4, prefix=2).supernet(space)
+    assert isinstance(grouped, GroupedSupernet)
+    first, last = (grouped.member(i) for i in (0, 3))
+    paths = [path for paths in pieces.values() for path in paths]
+    assert set(paths) == {f"layers.{name}" for name, _ in first.get_submodule("layers").named_children()}
+    shared = {path for path in paths if first.get_submodule(path) is last.get_submodule(path)}
+    assert shared == {*pieces["stem"], *pieces["cell1"]}
+    with pytest.raises(InputError, match=r"prefix 5 is more than the 4 pieces of sharing64: stem, cell1, cell2, head"):
+        Grouped(groups=4, prefix=5).supernet(space)
 
 
 def test_orders_of_turns(space: MobileNetSpace, batch: Batch) -> None:
