@@ -58,7 +58,10 @@ def ranking_error(folder: Path, checkpoint_sha256: str | None) -> RankingError |
 
 
 def read_audit(folder: Path, checkpoint_sha256: str | None) -> dict[str, Any] | None:
-    """The audit kept beside a checkpoint; None where there is none, or it is about other weights. Raises InputError when it cannot be read."""
+    """The audit kept beside a checkpoint; None where there is none, or it is about other weights.
+
+    Raises InputError when it cannot be read.
+    """
     from hwnas.audit import RESULT
 
     path = folder / RESULT

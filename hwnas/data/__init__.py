@@ -161,8 +161,8 @@ def _split(labels: Labels, seed: int, test: int = 0) -> tuple[npt.NDArray[np.int
         rows = rng.permutation(np.flatnonzero(labels == label))
         n_validation, n_test = (max(1, round(share * len(rows))) for share in HELD_OUT)
         n_test = 0 if test else n_test
-        for part, chosen in zip(parts, np.split(rows, [len(rows) - n_validation - n_test, len(rows) - n_test]), strict=True):
-            part.append(chosen)
+        for part, own in zip(parts, np.split(rows, [len(rows) - n_validation - n_test, len(rows) - n_test]), strict=True):
+            part.append(own)
     found = tuple(np.sort(np.concatenate(part)) for part in parts)
     return (*found[:2], given) if test else found
 
