@@ -26,8 +26,8 @@ STORY = ("quickstart", "deploying", "numbers", "predictors", "own")
 ELSEWHERE = ("README", "architecture")
 #: Shorter, not different: small images, one epoch, a few evaluations, seconds of measuring.
 SHORTER = (
-    (r"\b(resolution[ =])32\b", r"\g<1>16"), (r"\b(epochs[ =])\d+", r"\g<1>1"), (r"\b(evaluations[ =])\d+", r"\g<1>8"),
-    (r"--budget \w+", "--budget 5s"), (r"--architectures \d+", "--architectures 4"),
+    (r"\b(resolution[ =])32\b", r"\g<1>8"), (r"\b(epochs[ =])\d+", r"\g<1>1"), (r"\b(evaluations[ =])\d+", r"\g<1>8"),
+    (r"--budget \w+", "--budget 4s"), (r"--architectures \d+", "--architectures 4"),
 )  # fmt: skip
 
 
