@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,9 @@ _GATE_SHARE = 0.2
 
 #: The drift over its rounds up to which an item may be done early.
 _CALM = 0.02
+
+#: So many items come before good rounds: a budget that is too short for both gives them fewer rounds, down to the least.
+_ITEMS_FIRST = 100
 
 #: Rounds that a result needs at the very least when the budget ends.
 _LEAST_ROUNDS = 3
@@ -155,7 +159,7 @@ class Campaign:
     def _rounds(self, items: list[Item], background: list[Item]) -> list[Item]:
         """Rounds over all items until each is done or the budget is spent; returns the items that it left unfinished."""
         rng = np.random.default_rng(len(self.journal.lines))
-        pending, active = deque(items), list[Item]()
+        pending, active, self._total = deque(items), list[Item](), len(items)
         self._background, least = background, min(_LEAST_ROUNDS, self.settings.min_rounds)
         self._number = max((n for item in [*items, *background] for n in item.numbers), default=-1) + 1
         enough = (1 - _PRELUDE_SHARE) * self._left() if self.budget_s is not None else 0.0
@@ -193,8 +197,10 @@ class Campaign:
         """Rounds per item that the rest of the budget allows, within the protocol's bounds."""
         if self.budget_s is None:
             return self.settings.max_rounds
-        rounds = int(self._effort.rounds(0.95 * self._left(), self._background, active, pending))
-        return min(max(rounds, self.settings.min_rounds, self.settings.good_rounds), self.settings.max_rounds)
+        first = list(islice(pending, max(0, _ITEMS_FIRST - (self._total - len(pending)))))
+        for_all, for_first = (int(self._effort.rounds(0.95 * self._left(), self._background, active, some)) for some in (pending, first))
+        s = self.settings
+        return min(max(for_all, s.min_rounds, min(for_first, s.good_rounds)), s.max_rounds)
 
     def _admit(self, active: list[Item], pending: deque[Item]) -> None:
         """Takes up as many pending items as fit into memory and get all their rounds in the rest of the budget; always at least one."""

@@ -51,7 +51,8 @@ class Protocol:
     """The settings of a campaign; they are written into the profile.
 
     `min_rounds` and `max_rounds` bound the rounds per item; `narrow` is the relative half-width at which an item needs no more of them.
-    `good_rounds` is what a budget gives every item that it takes up, as long as it is not narrow: fewer items, but good ones.
+    `good_rounds` is what a budget gives every item that it takes up, as long as it is not narrow: fewer items, but good ones (a short one
+    sees to a hundred items first).
     `call_us` is the least time of one call of an isolated operator: cheaper operators are repeated side by side, up to `max_copies`.
     A call is quiet where a probe of the core takes at most `quiet` times its best right before and right after it; see `runtimes.quiet`.
     `prelude_rounds` time nothing but the canaries, to learn what the device can do before

@@ -135,6 +135,7 @@ class IsolatedSession(Session):
         """Nanoseconds of single runs, without making their inputs, shape `(calls,)`; see `base.time_calls`."""
 
         def prepare() -> None:
+            """Makes the inputs, then does what is asked before a call."""
             self._prepare()
             before()
 

@@ -136,3 +136,17 @@ def test_a_campaign_knows_what_the_device_could_do_at_another_time(runtime: Runt
     now = DeviceProfile.read(tmp_path / "now.jsonl").networks()[0]
     assert now.latency_ms.value == pytest.approx(then.networks()[0].latency_ms.value, rel=0.01)
     assert "drift: the device ran 100% slower" in now.warnings[0]
+
+
+def test_canaries_are_compared_by_their_quiet_calls_as_far_as_those_count() -> None:
+    """The device gets 30 % slower for good; what is not quiet says nothing of it."""
+    rng = np.random.default_rng(0)
+    canaries = [canary(name, np.ones(96)) for name in ("canary/a", "canary/b")]
+    for item in canaries:
+        slow = np.where(np.arange(96) < 48, 1.0, 1.3) * (1 + rng.exponential(0.003, 96))
+        item.rounds = [[1.0, 1.5, 2.0, value, 8.0] for value in slow.tolist()]
+    assert drift(canaries, [60, 90], {}, {}, 1.0).ratio == pytest.approx(1.3, rel=0.01)
+    assert drift(canaries, [60, 90], {}, {}, 0.5).ratio == pytest.approx(1.3**0.5, rel=0.01)
+    assert drift(canaries, [60, 90], {}, {}, 0.0).ratio == 1.0
+    assert drift(canaries, [0, 40], {}, {}, 1.0).ratio == pytest.approx(1, abs=0.01)
+    assert drift(canaries, [0, 40], {}, {"canary/a": 0.8, "canary/b": 0.8}, 1.0).ratio == pytest.approx(1.25, rel=0.01)

@@ -96,7 +96,7 @@ def test_kit_of_a_space_is_killed_half_way_and_goes_on(bare: str, space_kit: Pat
     assert "hwnas fit" in second.stdout
     assert "left" in second.stderr
     profile = DeviceProfile.read(out)
-    assert len(profile.operators()) >= 5  # a short budget gives few of them enough rounds
+    assert len(profile.operators()) > 20
     assert not profile.failures()
     device = NetworkPredictor().fit(profile)
     space = spaces.load("mobilenet-small", classes=10, resolution=32, channels=3)
