@@ -89,7 +89,7 @@ def test_profile_of_files_and_lists(cli: Any, tmp_path: Path) -> None:
     model = LIGHT / "light_squeezenet.onnx"
     code, out, err = cli("profile", "--onnx", model, "--budget", "8s", "--out", tmp_path / "p.jsonl", "--json")
     assert code == 0, err
-    assert json.loads(out)["measured"] >= 1
+    assert json.loads(out)["measured"] > 5
     for command in ("devices", "spaces", "algorithms"):
         code, out, err = cli(command, "--json")
         assert code == 0, err
