@@ -146,7 +146,7 @@ def weight_tensor(name: str, tensor: Tensor, operator: Operator, position: int, 
     if tensor.dtype in ("int8", "uint8") and len(tensor.shape) < 2:  # a zero point: kernels take a slower way for others than 0
         return from_array(np.zeros(tensor.shape, dtype), name)
     if dtype.kind in "iub":
-        return from_array(rng.integers(0, 2, tensor.shape).astype(dtype), name)
+        return from_array(rng.integers(0, _above_all(operator, tensor, position), tensor.shape).astype(dtype), name)
     kind = operator.base_kind
     # A stretch of the same random numbers, repeated: drawing every weight of a large network would take longer than timing it.
     start = int(rng.integers(_STARTS))
@@ -161,6 +161,19 @@ def weight_tensor(name: str, tensor: Tensor, operator: Operator, position: int, 
     else:
         array *= 0.1
     return from_array(array.astype(dtype, copy=False), name)
+
+
+def _above_all(operator: Operator, tensor: Tensor, position: int) -> int | np.ndarray[Any, Any]:
+    """What whole numbers stay below, to broadcast against `tensor`: indices point into what they index, anything else is 0 or 1."""
+    data, kind = operator.inputs[0], operator.base_kind
+    if position != 1 or data is None or not data.shape:
+        return 2
+    if kind in ("Gather", "GatherElements", "ScatterElements"):
+        return max(data.shape[operator.attribute("axis", 0)], 1)
+    if kind in ("GatherND", "ScatterND"):
+        first = operator.attribute("batch_dims", 0)
+        return np.maximum(data.shape[first : first + tensor.shape[-1]], 1)
+    return 2
 
 
 @cache

@@ -76,6 +76,10 @@ class Runtime(ABC):
         nothing but the operators is timed. Otherwise it is a whole network, called as a user calls it.
         """
 
+    def probe(self) -> Callable[[], object] | None:
+        """A few microseconds of work on all threads of this runtime at once, to be timed by `quiet.Quiet`; None where there is no such work."""
+        return None
+
     def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:
         """Nanoseconds of every executed node inside the running network, by its name, one per run, as the runtime's own profiler tells.
 

@@ -3,6 +3,8 @@
 On a shared machine the sibling thread of a core may belong to somebody else, whose work makes everything on the core 1.3 to 2 times as
 slow, for some hundred microseconds or for seconds. A probe, a small product of matrices, tells within microseconds how it is now. It runs
 before and after every call: a call between two fast probes was left alone. Nothing is waited for, only the better core is taken.
+
+Several threads need all their cores left alone. Their probe is a small model that the runtime runs on these very threads.
 """
 
 from __future__ import annotations
@@ -33,11 +35,16 @@ Block = Callable[[Callable[[], object]], Nanoseconds]
 
 
 class Quiet:
-    """Tells quiet calls from others, for work of one thread in this process."""
+    """Tells quiet calls from others."""
 
-    def __init__(self, limit: float, seed: int = 0) -> None:
-        """`limit`: the core is quiet where the probe takes at most this many times its best."""
-        self.limit = limit
+    def __init__(self, limit: float, probe: Callable[[], object] | None = None, seed: int = 0) -> None:
+        """`limit`: the core is quiet where the probe takes at most this many times its best.
+
+        `probe` is for work of several threads, which stay where the system puts them. Without it the work is of one thread in this
+        process, which has the cores of the process to choose from.
+        """
+        self.limit, self._probe = limit, probe or self._product
+        self._chooses = probe is None
         self.rng = np.random.default_rng(seed)
         self._left, self._right = (self.rng.random((_SIDE, _SIDE), dtype=np.float32) for _ in range(2))
         self._result = np.empty_like(self._left)
@@ -50,7 +57,7 @@ class Quiet:
     def timed(self, block: Block) -> tuple[Nanoseconds, npt.NDArray[np.bool_]]:
         """The times that `block` returns, on the core that is left alone or nearest to it, and which of its calls were; `(calls,)` each."""
         home = host.allowed_cores()
-        if home != self._home:
+        if self._chooses and home != self._home:
             self._home, self._cores = home, host.fast_cores(Path("/"), home)
         try:
             self._choose_core()
@@ -58,7 +65,8 @@ class Quiet:
             times = block(lambda: self._looks.append(self._look()))
             looks = np.array([*self._looks[-len(times) :], self._look()])
         finally:
-            _stay_on(home)
+            if self._chooses:
+                _stay_on(home)
         self._remember(int(looks.min()))
         return times, np.maximum(looks[:-1], looks[1:]) <= self.limit * self._best
 
@@ -86,10 +94,13 @@ class Quiet:
 
     def _look(self) -> int:
         """Nanoseconds of the probe, once its data is in the nearest cache again."""
-        np.dot(self._left, self._right, out=self._result)
+        self._probe()
         start = time.perf_counter_ns()
-        np.dot(self._left, self._right, out=self._result)
+        self._probe()
         return time.perf_counter_ns() - start
+
+    def _product(self) -> None:
+        np.dot(self._left, self._right, out=self._result)
 
 
 def _stay_on(cores: Sequence[int]) -> None:

@@ -68,7 +68,8 @@ class Worker:
     def __init__(self, runtime: str, threads: int) -> None:
         self.runtime = catalogue.create(runtime, threads)
         self.sessions: dict[int, Session] = {}
-        self.on_one_core = threads == 1 and runtime in catalogue.ON_ONE_CORE
+        self.probe = self.runtime.probe() if threads > 1 else None
+        self.probed = self.probe is not None or (threads == 1 and runtime in catalogue.ON_ONE_CORE)
         self.quiet: Quiet | None = None
 
     def answer(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
@@ -89,7 +90,7 @@ class Worker:
         if request == "time":
             session = self.sessions[message["handle"]]
             block = partial(session.time, message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
-            if not (message["quiet"] and self.on_one_core):
+            if not (message["quiet"] and self.probed):
                 return {"rows": 1}, block().astype("<i8").tobytes()
             times, quiet = self._quiet(message["quiet"]).timed(block)
             return {"rows": 2}, np.array([times, quiet], dtype="<i8").tobytes()
@@ -105,7 +106,7 @@ class Worker:
 
     def _quiet(self, limit: float) -> Quiet:
         if self.quiet is None or self.quiet.limit != limit:
-            self.quiet = Quiet(limit)
+            self.quiet = Quiet(limit, self.probe)
         return self.quiet
 
     def _used(self, model: bytes) -> Session:

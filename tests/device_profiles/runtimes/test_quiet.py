@@ -105,7 +105,25 @@ def test_a_runtime_says_which_calls_were_quiet(runtime: RuntimeProcess, network:
     runtime.unload(handle)
 
 
-def test_nobody_can_tell_where_several_threads_compute(network: Network) -> None:
+def test_a_probe_of_several_threads_is_what_is_timed() -> None:
+    home, ran = os.sched_getaffinity(0), []
+    quiet = Quiet(1.3, lambda: ran.append(os.sched_getaffinity(0)))
+    times, _ = quiet.timed(calls(3))
+    assert len(times) == 3
+    assert len(ran) == 8  # twice before every call and twice at the end
+    assert all(cores == home for cores in ran)
+
+
+def test_several_threads_are_probed_by_the_runtime_itself(network: Network) -> None:
     with RuntimeProcess("onnxruntime", 2) as process:
+        assert process.fingerprint()["settings"] == {"threads_kept": "in one pool"}
+        handle = process.load(models.network_model(network), isolated=False)
+        times, quiet = process.block(handle, warmup=0, block_ns=0, min_calls=2, max_calls=2, quiet=1.3)
+        assert quiet is not None
+        assert len(times) == len(quiet) == 2
+
+
+def test_nobody_can_tell_where_several_threads_of_another_runtime_compute(network: Network) -> None:
+    with RuntimeProcess("torch", 2) as process:
         handle = process.load(models.network_model(network), isolated=False)
         assert process.block(handle, warmup=0, block_ns=0, min_calls=2, max_calls=2, quiet=1.3)[1] is None
