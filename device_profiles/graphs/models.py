@@ -172,7 +172,7 @@ def _above_all(operator: Operator, tensor: Tensor, position: int) -> int | np.nd
         return max(data.shape[operator.attribute("axis", 0)], 1)
     if kind in ("GatherND", "ScatterND"):
         first = operator.attribute("batch_dims", 0)
-        return np.maximum(data.shape[first : first + tensor.shape[-1]], 1)
+        return np.array([max(size, 1) for size in data.shape[first : first + tensor.shape[-1]]])
     return 2
 
 

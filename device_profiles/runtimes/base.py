@@ -37,7 +37,12 @@ class Executed:
 
 
 class Session(ABC):
-    """A loaded model with inputs made for it."""
+    """A loaded model with inputs made for it.
+
+    `threads` are the system's numbers of the threads that compute for this session and for no other; empty where it has none of its own.
+    """
+
+    threads: tuple[int, ...] = ()
 
     @abstractmethod
     def call(self) -> object:
@@ -77,7 +82,7 @@ class Runtime(ABC):
         """
 
     def probe(self) -> Callable[[], object] | None:
-        """A few microseconds of work on all threads of this runtime at once, to be timed by `quiet.Quiet`; None where there is no such work."""
+        """A few microseconds of work on all threads of this runtime at once, timed by `quiet.Quiet`; None where there is none."""
         return None
 
     def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -103,7 +104,15 @@ class Runtime(base.Runtime):
 
     def load(self, model: bytes, isolated: bool) -> Session:
         """A session ready to be timed; whatever is isolated is compiled as any model, and becomes the same kernels."""
-        return Session(self._compile(model), isolated)
+        before = _threads()
+        session = Session(self._compile(model), isolated)
+        session.threads = tuple(_threads() - before)
+        return session
+
+
+def _threads() -> set[int]:
+    """The threads of this process, where the system tells."""
+    return {int(task) for task in os.listdir("/proc/self/task")} if os.path.isdir("/proc/self/task") else set()
 
 
 def create(name: str, threads: int) -> Runtime:

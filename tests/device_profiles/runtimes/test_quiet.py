@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from device_profiles.graphs import models
 from device_profiles.operators import Network
-from device_profiles.runtimes import RuntimeProcess, base
+from device_profiles.runtimes import RuntimeProcess, base, catalogue
 from device_profiles.runtimes import quiet as module
 from device_profiles.runtimes.quiet import Quiet
 
@@ -127,3 +128,34 @@ def test_nobody_can_tell_where_several_threads_of_another_runtime_compute(networ
     with RuntimeProcess("torch", 2) as process:
         handle = process.load(models.network_model(network), isolated=False)
         assert process.block(handle, warmup=0, block_ns=0, min_calls=2, max_calls=2, quiet=1.3)[1] is None
+
+
+@pytest.mark.skipif(len(module.host.allowed_cores()) < 2, reason="one core")
+def test_of_threads_that_are_named_no_other_is_moved() -> None:
+    started, stop = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        stop.wait()
+
+    other = threading.Thread(target=wait)
+    other.start()
+    started.wait()
+    assert other.native_id is not None
+    home, seen = os.sched_getaffinity(0), []
+    try:
+        for threads in ([threading.get_native_id()], []):
+            Quiet(1.3).timed(lambda before: (before(), seen.append(os.sched_getaffinity(other.native_id)), np.ones(1))[-1], threads)
+    finally:
+        stop.set()
+        other.join()
+    assert seen[0] == home
+    assert len(seen[1]) == 1
+
+
+def test_a_session_of_openvino_names_its_own_threads(network: Network) -> None:
+    pytest.importorskip("openvino")
+    openvino = catalogue.create("openvino", 1)
+    first, second = (openvino.load(models.network_model(network), isolated=False) for _ in range(2))
+    assert first.threads
+    assert not set(first.threads) & set(second.threads)
