@@ -169,7 +169,7 @@ def _above_all(operator: Operator, tensor: Tensor, position: int) -> int | np.nd
     if position != 1 or data is None or not data.shape:
         return 2
     if kind in ("Gather", "GatherElements", "ScatterElements"):
-        return max(data.shape[operator.attribute("axis", 0)], 1)
+        return max(data.shape[int(operator.attribute("axis", 0))], 1)
     if kind in ("GatherND", "ScatterND"):
         first = operator.attribute("batch_dims", 0)
         return np.array([max(size, 1) for size in data.shape[first : first + tensor.shape[-1]]])

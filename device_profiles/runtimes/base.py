@@ -37,12 +37,7 @@ class Executed:
 
 
 class Session(ABC):
-    """A loaded model with inputs made for it.
-
-    `threads` are the system's numbers of the threads that compute for this session and for no other; empty where it has none of its own.
-    """
-
-    threads: tuple[int, ...] = ()
+    """A loaded model with inputs made for it."""
 
     @abstractmethod
     def call(self) -> object:

@@ -10,11 +10,9 @@ Several threads need all their cores left alone. Their probe is a small model th
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +39,8 @@ class Quiet:
     def __init__(self, limit: float, probe: Callable[[], object] | None = None, seed: int = 0) -> None:
         """`limit`: the core is quiet where the probe takes at most this many times its best.
 
-        `probe` is for work of several threads, which stay where the system puts them. Without it the work is of one thread in this
-        process, which has the cores of the process to choose from.
+        `probe` is for work of several threads, which stay where the system puts them. Without it the work is done by the thread that
+        asks, which has the cores of the process to choose from.
         """
         self.limit, self._probe = limit, probe or self._product
         self._chooses = probe is None
@@ -53,15 +51,10 @@ class Quiet:
         self._fastest: deque[int] = deque(maxlen=_SLOTS)
         self._slot_ends, self._best = 0, float("inf")
         self._home: list[int] = []
-        self._threads: list[int] = []
         self._cores: list[int] = []
 
-    def timed(self, block: Block, threads: Sequence[int] = ()) -> tuple[Nanoseconds, npt.NDArray[np.bool_]]:
-        """The times that `block` returns, on the core that is left alone or nearest to it, and which of its calls were; `(calls,)` each.
-
-        `threads` are those that compute beside this one; without them it is any thread of the process.
-        """
-        self._threads = [threading.get_native_id(), *threads] if threads else []
+    def timed(self, block: Block) -> tuple[Nanoseconds, npt.NDArray[np.bool_]]:
+        """The times that `block` returns, on the core that is left alone or nearest to it, and which of its calls were; `(calls,)` each."""
         home = host.allowed_cores()
         if self._chooses and home != self._home:
             self._home, self._cores = home, host.fast_cores(Path("/"), home)
@@ -72,7 +65,7 @@ class Quiet:
             looks = np.array([*self._looks[-len(times) :], self._look()])
         finally:
             if self._chooses:
-                self._stay_on(home)
+                _stay_on(home)
         self._remember(int(looks.min()))
         return times, np.maximum(looks[:-1], looks[1:]) <= self.limit * self._best
 
@@ -82,12 +75,12 @@ class Quiet:
             return
         found = []
         for core in self.rng.permutation(self._cores).tolist():
-            self._stay_on([core])
+            _stay_on([core])
             self._look()
             found.append((self._look(), core))
             if found[-1][0] <= self.limit * self._best:
                 return
-        self._stay_on([min(found)[1]])
+        _stay_on([min(found)[1]])
 
     def _remember(self, look: int) -> None:
         if (now := time.perf_counter_ns()) >= self._slot_ends:
@@ -108,9 +101,8 @@ class Quiet:
     def _product(self) -> None:
         np.dot(self._left, self._right, out=self._result)
 
-    def _stay_on(self, cores: Sequence[int]) -> None:
-        """Keeps the threads on these cores, where the system lets it."""
-        if hasattr(os, "sched_setaffinity"):
-            for thread in self._threads or map(int, os.listdir("/proc/self/task")):
-                with suppress(ProcessLookupError):  # a thread may end meanwhile
-                    os.sched_setaffinity(thread, cores)
+
+def _stay_on(cores: Sequence[int]) -> None:
+    """Keeps this thread, which does the work, on these cores, where the system lets it."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)

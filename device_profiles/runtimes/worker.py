@@ -92,7 +92,7 @@ class Worker:
             block = partial(session.time, message["warmup"], message["block_ns"], message["min_calls"], message["max_calls"])
             if not (message["quiet"] and self.probed):
                 return {"rows": 1}, block().astype("<i8").tobytes()
-            times, quiet = self._quiet(message["quiet"]).timed(block, session.threads)
+            times, quiet = self._quiet(message["quiet"]).timed(block)
             return {"rows": 2}, np.array([times, quiet], dtype="<i8").tobytes()
         if request == "run":
             return {}, pack(self.sessions[message["handle"]].outputs())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,32 +130,25 @@ def test_nobody_can_tell_where_several_threads_of_another_runtime_compute(networ
         assert process.block(handle, warmup=0, block_ns=0, min_calls=2, max_calls=2, quiet=1.3)[1] is None
 
 
-@pytest.mark.skipif(len(module.host.allowed_cores()) < 2, reason="one core")
-def test_of_threads_that_are_named_no_other_is_moved() -> None:
-    started, stop = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        started.set()
-        stop.wait()
-
-    other = threading.Thread(target=wait)
-    other.start()
-    started.wait()
-    assert other.native_id is not None
-    home, seen = os.sched_getaffinity(0), []
-    try:
-        for threads in ([threading.get_native_id()], []):
-            Quiet(1.3).timed(lambda before: (before(), seen.append(os.sched_getaffinity(other.native_id)), np.ones(1))[-1], threads)
-    finally:
-        stop.set()
-        other.join()
-    assert seen[0] == home
-    assert len(seen[1]) == 1
+def processor_s(pid: int) -> dict[str, float]:
+    """Seconds of processor time of every thread of a process."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+        found[task.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
 
 
-def test_a_session_of_openvino_names_its_own_threads(network: Network) -> None:
-    pytest.importorskip("openvino")
-    openvino = catalogue.create("openvino", 1)
-    first, second = (openvino.load(models.network_model(network), isolated=False) for _ in range(2))
-    assert first.threads
-    assert not set(first.threads) & set(second.threads)
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the system does not tell the times of threads")
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("name", sorted(catalogue.ON_ONE_CORE - catalogue.COMPILING))
+def test_one_thread_computes_where_it_is_called(name: str, isolated: bool, network: Network) -> None:
+    pytest.importorskip(name)
+    with RuntimeProcess(name, 1) as process:
+        handle = process.load(models.network_model(network), isolated=isolated)
+        pid = int(process.usage()["pid"])
+        before = processor_s(pid)
+        process.time(handle, warmup=1, block_ns=400_000_000, min_calls=1, max_calls=1_000_000)
+        spent = {thread: seconds - before.get(thread, 0.0) for thread, seconds in processor_s(pid).items()}
+    assert spent[str(pid)] > 0.05
+    assert sum(spent.values()) < 1.2 * spent[str(pid)]
