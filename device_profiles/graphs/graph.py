@@ -19,9 +19,11 @@ _SHORT = {domain: short for short, domain in DOMAINS.items()}
 
 #: Attribute values that change nothing, left out so that exporters that write them and exporters that do not give equal keys.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "auto_pad": ("NOTSET",), "group": (1,), "alpha": (1.0,), "beta": (1.0,), "transA": (0,), "transB": (0,), "ceil_mode": (0,),
+    "auto_pad": ("NOTSET",), "group": (1,), "transA": (0,), "transB": (0,), "ceil_mode": (0,),
     "count_include_pad": (0,), "storage_order": (0,), "allowzero": (0,), "training_mode": (0,), "momentum": (0.9,),
 }  # fmt: skip
+#: Kinds that scale by 1 unless told otherwise; to others, such as HardSigmoid and QuickGelu, a factor of 1 is as special as any.
+_SCALED = frozenset({"Gemm", "MatMul", "FusedGemm", "FusedMatMul", "TransposeMatMul", "QGemm", "Elu", "Celu", "ThresholdedRelu", "Swish"})
 _NEUTRAL_LISTS = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 
 #: Constant float inputs whose values decide what the kernel does, by kind: (input positions).
@@ -214,12 +216,16 @@ def _attributes(proto: Any) -> Iterable[tuple[str, AttributeValue]]:
         value = attribute_value(attribute)
         kind = attribute.type
         plain = tuple(value) if kind in _NUMBER_LISTS else tuple(map(_plain, value)) if kind in _LISTS else _plain(value)
-        if not neutral(attribute.name, plain):
+        if not neutral(proto.op_type, attribute.name, plain):
             yield attribute.name, plain
 
 
-def neutral(name: str, value: AttributeValue) -> bool:
-    """Whether an attribute of this name and value changes nothing."""
+def neutral(kind: str, name: str, value: AttributeValue) -> bool:
+    """Whether an attribute of this name and value changes nothing for an operator of this kind, its domain left out."""
+    if name in ("alpha", "beta"):
+        return value == 1.0 and kind in _SCALED
+    if kind == "MatMulBnb4":  # its weights are transposed unless it says otherwise
+        return False
     if name in _NEUTRAL_LISTS and isinstance(value, tuple):
         return all(v == _NEUTRAL_LISTS[name] for v in value)
     return value in _NEUTRAL.get(name, ())

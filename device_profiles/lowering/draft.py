@@ -193,7 +193,7 @@ class Draft:
                 raise Unsure(f"the numbers in {value!r} are not known")
             inputs.append(tensor)
         stated = {**defaults, **step.attributes}
-        attributes = tuple(sorted((n, single(v)) for n, v in stated.items() if not neutral(n, v)))
+        attributes = tuple(sorted((n, single(v)) for n, v in stated.items() if not neutral(step.kind.rsplit(".", 1)[-1], n, v)))
         return Operator(step.kind, tuple(inputs), tuple(self.tensors[value] for value in step.outputs), attributes)
 
 
