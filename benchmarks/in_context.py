@@ -11,7 +11,7 @@ besides the nine of the onnx package and twelve small ones, such as those of `zo
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,8 +59,11 @@ def _rows(runtime: RuntimeProcess, networks: Sequence[WholeNetwork], seconds: fl
     rounds = Rounds((runtime, items))
     for _ in range(VISITS):  # the rounds of the protocol come between the visits
         for network, times in zip(networks, nodes, strict=True):
+            seen = Counter[str]()  # nodes that the runtime adds may have other names in every session
             for time in in_context(runtime, network, RUNS):
-                times[time.node.name].extend(time.times_ms)
+                key = time.node.operator.key
+                times[f"{key} {seen[key]}"].extend(time.times_ms)
+                seen[key] += 1
         rounds.take(seconds / VISITS, least=1)
     return [_row(network, items, times) for network, times in zip(networks, nodes, strict=True)]
 

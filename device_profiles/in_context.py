@@ -36,8 +36,8 @@ def in_context(runtime: RuntimeProcess, network: WholeNetwork, runs: int = 50) -
 
     Raises RuntimeFailure for a runtime that does not tell, DeviceError when it tells of other nodes than it said it executes.
     """
-    times = runtime.node_times(network.model, runs)
-    silent = [node.name for node in network.executed.nodes if node.name not in times]
-    if silent:
-        raise DeviceError(f"{runtime.runtime} gives no time for node {silent[0]!r}, which it said it executes")
-    return [NodeTime(node, times[node.name]) for node in network.executed.nodes]
+    executed, times = runtime.node_times(network.model, runs, network.name)
+    for node in executed.nodes:
+        if len(times.get(node.name, ())) != runs:
+            raise DeviceError(f"{runtime.runtime} gives no time per run for node {node.name!r}, which it said it executes")
+    return [NodeTime(node, times[node.name]) for node in executed.nodes]

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from device_profiles import protocol
 from device_profiles.builder import NetworkBuilder
 from device_profiles.graphs import models
+from device_profiles.graphs.views import as_in_a_network
 from device_profiles.graphs.weights import fill_weights
 from device_profiles.operators import Operator, Tensor
 from device_profiles.plan import Plan, WholeNetwork
@@ -89,7 +90,7 @@ def background_items() -> list[Item]:
 
 
 def _operator_item(key: str, operator: Operator, copies: int) -> Item:
-    return Item(key, partial(models.operator_model, operator, copies), True, operator, copies)
+    return Item(key, partial(models.operator_model, as_in_a_network(operator), copies), True, operator, copies)
 
 
 def by_key(*groups: Sequence[Item]) -> dict[str, Item]:

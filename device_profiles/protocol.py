@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.errors import InputError
+from device_profiles.graphs.views import as_in_a_network
 from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 
@@ -170,11 +171,13 @@ def warnings(quantity: Quantity, rounds: int, drift: float, min_rounds: int) -> 
 
 def guess_ms(operator: Operator) -> float:
     """A rough time from work alone (10 billion MACs and 5 billion bytes a second), good enough to plan with."""
+    operator = as_in_a_network(operator)
     return 0.0005 + operator.macs / 1e10 * 1e3 + (operator.read_bytes + operator.written_bytes) / 5e9 * 1e3
 
 
 def copies_for(operator: Operator, protocol: Protocol) -> int:
     """How many copies of an operator one timed call should hold: enough that the call's own overhead is negligible, within 32 MB."""
+    operator = as_in_a_network(operator)
     wanted = protocol.call_us / 1e3 / guess_ms(operator)
     room = 32e6 / max(operator.weight_bytes + operator.written_bytes, 1.0)
     return int(max(1, min(wanted, room, protocol.max_copies)))

@@ -112,7 +112,7 @@ def hybrid(s: Sketch, x: str, d: Draw) -> str:
                 x = s.join("Add", x, s.convolve(y, width))
                 continue
             t, heads = s.tokens(x), d.pick(2, 4)
-            y = _projected(s, t, heads, max(8, width // heads // 4 * 4), act)
+            y = _projected(s, s.layer_norm(t), heads, max(8, width // heads // 4 * 4), act)
             t = s.join("Add", t, y)
             t = s.join("Add", t, mlp(s, t, 2, act))
             x = s.image(t, height, wide)

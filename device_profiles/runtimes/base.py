@@ -80,10 +80,12 @@ class Runtime(ABC):
         """A few microseconds of work on all threads of this runtime at once, timed by `quiet.Quiet`; None where there is none."""
         return None
 
-    def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:
-        """Nanoseconds of every executed node inside the running network, by its name, one per run, as the runtime's own profiler tells.
+    def node_times(self, model: bytes, runs: int) -> tuple[Executed, dict[str, list[int]]]:
+        """What runs for an ONNX model, and nanoseconds of its nodes inside the running network by their names, one per run, as the
+        runtime's own profiler tells.
 
-        Raises DeviceError for a runtime that has none.
+        Both come from one session: nodes that the runtime adds may have other names in the next one. Raises DeviceError for a runtime
+        that has no profiler.
         """
         raise DeviceError(f"{self.name} does not tell the times of single nodes: time the operators alone")
 

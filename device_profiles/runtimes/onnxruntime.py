@@ -142,23 +142,27 @@ class Runtime(base.Runtime):
 
         Shapes are those of one real run: the optimised model does not hold them.
         """
+        return self._watched(model, 1)[0]
+
+    def node_times(self, model: bytes, runs: int) -> tuple[Executed, dict[str, list[int]]]:
+        """Kernel times by node; onnxruntime counts whole microseconds. The first run, which takes memory, is left out."""
+        executed, events = self._watched(model, runs + 1)
+        times: dict[str, list[int]] = {}
+        for name, event in events:
+            times.setdefault(name, []).append(1000 * int(event["dur"]))
+        return executed, {name: values[1:] for name, values in times.items()}
+
+    def _watched(self, model: bytes, runs: int) -> tuple[Executed, list[tuple[str, dict[str, Any]]]]:
+        """What is executed, and the events of its kernels in some runs of the same session."""
         with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
             options = self._options(optimise=True)
             options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
-            events = self._profiled(model, options, 1, folder)
+            events = self._profiled(model, options, runs, folder)
             optimised = strip_weights(Path(options.optimized_model_filepath).read_bytes())
         shapes: dict[str, list[tuple[str, list[int]]]] = {}
         for name, event in events:
             shapes[name] = [(DTYPES.get(t, t), s) for item in event["args"]["output_type_shape"] for t, s in item.items()]
-        return Executed("optimised", {"shapes": shapes}, optimised)
-
-    def node_times(self, model: bytes, runs: int) -> dict[str, list[int]]:
-        """Kernel times by node; onnxruntime counts whole microseconds. The first run, which takes memory, is left out."""
-        times: dict[str, list[int]] = {}
-        with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-            for name, event in self._profiled(model, self._options(optimise=True), runs + 1, folder):
-                times.setdefault(name, []).append(1000 * int(event["dur"]))
-        return {name: values[-runs:] for name, values in times.items()}
+        return Executed("optimised", {"shapes": shapes}, optimised), events
 
     def _profiled(self, model: bytes, options: Any, runs: int, folder: str) -> list[tuple[str, dict[str, Any]]]:
         """The events of kernels in the runtime's profile of some runs, each with the name of its node."""

@@ -146,13 +146,14 @@ class RuntimeProcess:
         """The outputs of one run, in the order of the model. Every runtime gets the same inputs, see `base.feeds`."""
         return unpack(self._ask({"request": "run", "handle": handle})[1])
 
-    def node_times(self, model: bytes, runs: int) -> dict[str, npt.NDArray[np.float64]]:
-        """Milliseconds of every executed node of a whole network inside it, by name, `(runs,)` each; see `Runtime.node_times`.
+    def node_times(self, model: bytes, runs: int, name: str = "network") -> tuple[Network, dict[str, npt.NDArray[np.float64]]]:
+        """The executed network and milliseconds of its nodes inside it, by their names, `(runs,)` each; see `Runtime.node_times`.
 
         Raises RuntimeFailure when the runtime does not tell.
         """
-        reply = self._ask({"request": "nodes", "runs": runs}, model)[0]
-        return {name: np.array(times, dtype=np.float64) / 1e6 for name, times in reply["times_ns"].items()}
+        reply, optimised = self._ask({"request": "nodes", "runs": runs}, model, self._patience_s)
+        executed = executed_network(self.runtime, reply, optimised, model, name)
+        return executed, {node: np.array(times, dtype=np.float64) / 1e6 for node, times in reply["times_ns"].items()}
 
     def unload(self, handle: int) -> None:
         """Frees a session."""

@@ -97,7 +97,8 @@ class Worker:
         if request == "run":
             return {}, pack(self.sessions[message["handle"]].outputs())
         if request == "nodes":
-            return {"times_ns": self.runtime.node_times(payload, int(message["runs"]))}, b""
+            executed, times_ns = self.runtime.node_times(payload, int(message["runs"]))
+            return {"form": executed.form, "details": executed.details, "times_ns": times_ns}, executed.model
         if request == "usage":
             return {"pid": os.getpid(), "cpu_s": sum(os.times()[:2])}, b""
         if request == "memory":
