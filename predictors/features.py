@@ -44,7 +44,7 @@ _FIT = (
 )  # fmt: skip
 #: What is fused in, how data lies, which kind it is.
 _FORM = (
-    "activation_steps", "residual", "bias", "transposed", "inner_length", "nchwc", "nhwc", "item_bytes", "weight_item_bytes",
+    "activation_steps", "residual", "bias", "transposed", "inner_length", "behind", "nchwc", "nhwc", "item_bytes", "weight_item_bytes",
     "rank", "inputs", "outputs", "broadcast", "kind",
 )  # fmt: skip
 
@@ -62,6 +62,11 @@ _CACHES = (32e3, 1e6, 32e6)
 
 #: The largest number written into a column: float32, which tree libraries use, ends at 3e38.
 _LARGEST = 1e30
+
+
+#: Relative work of a power by its exponent, and of any other exponent; of making images larger or smaller by the mode.
+_POWERS, _ANY_POWER = {2.0: 1.0, 3.0: 2.0, 0.5: 2.0}, 20.0
+_RESAMPLING = {"nearest": 1.0, "linear": 4.0, "cubic": 64.0}
 
 
 class _Geometry(NamedTuple):
@@ -115,6 +120,8 @@ def _work(op: Operator, kind: str, group: str) -> tuple[float, ...]:
         steps = 0.0
     elif group in ("global_pool", "reduce", "norm", "softmax", "quantize", "attention", "other"):
         steps = max(elements_in, elements_out) * element_work(kind)
+    elif kind in ("Pow", "Resize", "Upsample"):
+        steps = elements_out * _told_steps(op, kind)
     elif group == "pool":
         steps = elements_out * math.prod(_numbers(dict(op.attributes).get("kernel_shape"), (1, 1)))
     else:
@@ -124,6 +131,15 @@ def _work(op: Operator, kind: str, group: str) -> tuple[float, ...]:
         macs, steps, float(op.params), read, written, weights,
         macs / moved if moved else 0.0, macs / elements_out if elements_out else 0.0, elements_in, elements_out,
     )  # fmt: skip
+
+
+def _told_steps(op: Operator, kind: str) -> float:
+    """Relative work per element of a kernel whose attributes or constants decide how it computes: small powers are products, and a
+    smooth enlargement weighs four or sixteen neighbours."""
+    if kind == "Pow":
+        exponent = op.inputs[1].values if len(op.inputs) > 1 and op.inputs[1] is not None else None
+        return _POWERS.get(exponent[0], _ANY_POWER) if exponent else _ANY_POWER
+    return _RESAMPLING.get(str(op.attribute("mode", "nearest")), 1.0)
 
 
 def _shape(g: _Geometry, attributes: dict[str, Any]) -> tuple[float, ...]:
@@ -169,7 +185,7 @@ def _form(op: Operator, kind: str, group: str, attributes: dict[str, Any]) -> tu
     channels_last = "nhwc" in lowered or attributes.get("channels_last", 0) == 1
     return (
         element_work(fused), float(convolution and extra), float(any(len(t.shape) == 1 for t in weights)), _transposed(attributes, first),
-        _inner_length(attributes, first), float(lowered.startswith("nchwc.")), float(channels_last),
+        *_inner(op, attributes, first.shape), float(lowered.startswith("nchwc.")), float(channels_last),
         ITEM_BYTES.get(first.dtype, 4.0), ITEM_BYTES.get(weights[0].dtype, 4.0) if weights else 0.0, float(len(first.shape)),
         float(len(tensors)), float(len(op.outputs)), float(broadcast), kind_code(kind),
     )  # fmt: skip
@@ -184,12 +200,31 @@ def _transposed(attributes: dict[str, Any], first: Tensor) -> float:
     return flags
 
 
-def _inner_length(attributes: dict[str, Any], first: Tensor) -> float:
-    """Elements along and behind the axis that the kernel works on; 0 when it has no axis."""
+def _inner(op: Operator, attributes: dict[str, Any], shape: tuple[int, ...]) -> tuple[float, float]:
+    """Elements along and behind the axes that the kernel works on, and behind them alone: 1 where it works on neighbours in memory.
+
+    For a transposition: the elements that stay together, and how far apart those are that become neighbours. 0 and 0 without an axis.
+    """
+    perm = attributes.get("perm")
+    if isinstance(perm, tuple) and len(perm) == len(shape) and perm:
+        together = next((i for i in range(len(perm)) if perm[-1 - i] != len(perm) - 1 - i), len(perm))
+        return float(math.prod(shape[len(shape) - together :])), float(math.prod(shape[perm[-1] + 1 :]))
     axis = attributes.get("axis")
-    if not isinstance(axis, int) or not -len(first.shape) <= axis < len(first.shape):
-        return 0.0
-    return float(math.prod(first.shape[axis:]))
+    axes = (axis,) if isinstance(axis, int) else _axes(op, attributes)
+    rank = len(shape)
+    if not axes or not all(-rank <= a < rank for a in axes):
+        return 0.0, 0.0
+    places = [a % rank for a in axes]
+    return float(math.prod(shape[min(places) :])), float(math.prod(shape[max(places) + 1 :]))
+
+
+def _axes(op: Operator, attributes: dict[str, Any]) -> tuple[int, ...]:
+    """The axes of a reduction, which newer operator sets have as an input."""
+    told = attributes.get("axes")
+    if isinstance(told, tuple):
+        return told
+    given = op.inputs[1] if short_kind(op).startswith("Reduce") and len(op.inputs) > 1 else None
+    return tuple(int(a) for a in given.values) if given is not None and given.values is not None else ()
 
 
 def _numbers(value: Any, default: tuple[int, ...]) -> tuple[int, ...]:

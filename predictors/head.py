@@ -2,6 +2,8 @@
 
     latency = call + sum over operators (scale * time + dispatch + weights * weight_ms_per_mb + activations * activation_ms_per_mb)
 
+where activations count differently for kernels that slide windows over images: they fetch ahead of what they compute.
+
 An operator that is timed alone finds its weights in the cache, and its input where the same kernel has just left it; in a network both
 come from memory. It is linear in sums over operators on purpose: the price of a network stays additive over its nodes, so that a table of
 parts equals the graph path and an exact front can be computed by dynamic programming.
@@ -21,17 +23,20 @@ from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 from predictors.conformal import half_width
 from predictors.estimator import Vector
-from predictors.features import Matrix
+from predictors.features import Matrix, family
 
 #: What a head adds up over the operators of a network: the columns of `head_terms`. Megabytes are 10^6 bytes.
-TERMS = ("kernel_ms", "operators", "weight_mb", "activation_mb")
+TERMS = ("kernel_ms", "operators", "weight_mb", "image_mb", "activation_mb")
+
+#: Families of kernels that slide windows over images: what they read and write is `image_mb`, all other activations are `activation_mb`.
+_WINDOWS = frozenset({"conv", "pointwise", "depthwise", "grouped", "deconv", "pool", "global_pool"})
 
 #: Relative error of the sum of operators that the fit expects of one network; against it the pull towards the plain sum is weighed.
 _NOISE = 0.03
 
 #: How far the numbers may stray from those of the plain sum before it costs as much as one network's error: the scale from 1, a dispatch
-#: from 0 ms, a megabyte of weights and of activations from 0 ms.
-_STRAY = (0.1, 0.0003, 0.03, 0.015)
+#: from 0 ms, a megabyte of weights, of images and of other activations from 0 ms.
+_STRAY = (0.1, 0.0003, 0.03, 0.015, 0.03)
 
 #: The call of a network costs more than the empty call: the first guess may be off by its own size, and by this many ms.
 _CALL_STRAY = 0.005
@@ -45,13 +50,13 @@ _PRIOR_SHARE = 0.35
 
 def head_terms(operators: Sequence[Operator], times_ms: npt.ArrayLike) -> Matrix:
     """What operators that take these times alone, `(n,)`, put into the sums of a head, shape `(n, len(TERMS))`."""
-    terms = np.ones((len(operators), len(TERMS)))
-    terms[:, 0] = times_ms
+    terms = np.zeros((len(operators), len(TERMS)))
+    terms[:, 0], terms[:, 1] = times_ms, 1.0
     for row, op in zip(terms, operators, strict=True):
         weights = op.weight_bytes
         # A gather touches as much of its table as it writes.
         row[2] = (min(weights, op.written_bytes) if op.base_kind.startswith("Gather") else weights) / 1e6
-        row[3] = (op.read_bytes - weights + op.written_bytes) / 1e6
+        row[3 if family(op) in _WINDOWS or op.kind.startswith("nchwc.") else 4] = (op.read_bytes - weights + op.written_bytes) / 1e6
     return terms
 
 
@@ -63,6 +68,7 @@ class ResidualHead:
     scale: float = 1.0
     dispatch_ms: float = 0.0
     weight_ms_per_mb: float = 0.0
+    image_ms_per_mb: float = 0.0
     activation_ms_per_mb: float = 0.0
 
     @classmethod
@@ -89,7 +95,7 @@ class ResidualHead:
     @property
     def rates(self) -> Vector:
         """What one of every `TERMS` counts for, `(len(TERMS),)`."""
-        return np.array([self.scale, self.dispatch_ms, self.weight_ms_per_mb, self.activation_ms_per_mb])
+        return np.array(astuple(self)[1:])
 
     def node_ms(self, terms: Matrix) -> Vector:
         """What operators of these terms `(n, len(TERMS))` add to a network, `(n,)`."""

@@ -24,7 +24,7 @@ from predictors.power import PowerModel
 from predictors.pricing import OperatorPricer
 from predictors.roofline import Roofline
 
-TYPE, SCHEMA = "hwnas-device", 3
+TYPE, SCHEMA = "hwnas-device", 4
 
 #: A larger file is no device.json: thousands of operators need a few megabytes.
 MAX_BYTES = 256 << 20

@@ -136,3 +136,45 @@ def test_every_operator_has_finite_features(
     assert (X >= 0).all()
     assert np.isfinite(X.astype(np.float32)).all()
     assert X[0, FAMILY_COLUMNS].sum() == 1
+
+
+def inner(op: Operator) -> tuple[float, float]:
+    return feature(op, "inner_length"), feature(op, "behind")
+
+
+def test_what_lies_behind_the_axis_that_a_kernel_works_on() -> None:
+    x = Tensor((2, 3, 5, 7))
+    axes = Tensor((2,), "int64", constant=True, values=(1, 2))
+    assert inner(Operator("Softmax", (x,), (x,), (("axis", -1),))) == (7, 1)
+    assert inner(Operator("Softmax", (x,), (x,), (("axis", 1),))) == (3 * 5 * 7, 5 * 7)
+    assert inner(Operator("ReduceMean", (x, axes), (Tensor((2, 7)),))) == (3 * 5 * 7, 7)
+    assert inner(Operator("ReduceMean", (x,), (Tensor((2, 3, 5, 1)),), (("axes", (3,)),))) == (7, 1)
+    assert inner(Operator("Relu", (x,), (x,))) == (0, 0)
+    assert inner(Operator("Softmax", (x,), (x,), (("axis", 9),))) == (0, 0)
+
+
+def test_what_stays_together_in_a_transposition() -> None:
+    def transposed(*perm: int) -> tuple[float, float]:
+        x = Tensor((2, 3, 5, 7))
+        return inner(Operator("Transpose", (x,), (Tensor(tuple(x.shape[i] for i in perm)),), (("perm", perm),)))
+
+    assert transposed(0, 2, 1, 3) == (7, 1)
+    assert transposed(1, 0, 2, 3) == (5 * 7, 1)
+    assert transposed(0, 1, 3, 2) == (1, 7)
+    assert transposed(0, 2, 3, 1) == (1, 5 * 7)
+
+
+def test_small_powers_are_products_and_smooth_enlargements_weigh_neighbours() -> None:
+    x = Tensor((1, 8, 4, 4))
+
+    def power(*exponent: float) -> float:
+        values = exponent or None
+        return feature(Operator("Pow", (x, Tensor((), constant=values is not None, values=values)), (x,)), "element_steps")
+
+    assert power(2.0) < power(3.0) < power(1.7) == power()
+    scales, large = Tensor((4,), constant=True, values=(1.0, 1.0, 2.0, 2.0)), Tensor((1, 8, 8, 8))
+    nearest, linear, cubic = (
+        feature(Operator("Resize", (x, None, scales), (large,), (("mode", mode),)), "element_steps")
+        for mode in ("nearest", "linear", "cubic")
+    )
+    assert large.size == nearest < linear < cubic
