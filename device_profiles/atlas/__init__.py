@@ -12,7 +12,7 @@ from itertools import islice
 
 import numpy as np
 
-from device_profiles.atlas import convolutional, mobile, resampling, tokens
+from device_profiles.atlas import convolutional, mobile, resampling, tokens, uneven
 from device_profiles.atlas.draw import Draw
 from device_profiles.atlas.quantised import quantised
 from device_profiles.atlas.sketch import Sketch
@@ -27,6 +27,7 @@ FAMILIES: dict[str, Callable[[Sketch, str, Draw], str]] = {
         mobile.fused_inverted, mobile.shuffle, mobile.ghost, mobile.partial, mobile.large_kernel, tokens.transformer, tokens.windows,
         tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
         resampling.decoder, resampling.cosine_attention, resampling.padded_windows,
+        uneven.mixed_kernels, uneven.talking_heads, uneven.placed_positions,
     )
 }  # fmt: skip
 

@@ -10,12 +10,13 @@ from device_profiles.operators import Tensor
 
 def decoder(s: Sketch, x: str, d: Draw) -> str:
     """An image made small and large again, with what was seen on the way down beside it (U-Net, Ronneberger et al., MICCAI 2015; FPN)."""
-    act, how = d.pick("relu", "silu", "leaky", "gelu"), d.pick("nearest", "linear", "cubic", "transposed", "shuffled")
+    act = d.pick("relu", "silu", "leaky", "gelu")
     x, seen = s.conv_act(x, d.round(4, 20), 3, act, 2), list[str]()
     for channels in d.widths(d.pick(2, 3), 8, 40):
         seen.append(x)
         x = s.conv_act(x, channels, 3, act, 2)
     for other in reversed(seen):
+        how = d.pick("nearest", "linear", "cubic", "transposed", "shuffled")
         x = s.conv_act(s.concat([_larger(s, x, how, d), other]), s.shape(other)[1], 3, act)
     return x
 
