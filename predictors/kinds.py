@@ -58,7 +58,7 @@ _CODE = {kind: position for kinds in KINDS_BY_FAMILY.values() for position, kind
 #: Relative work per element of an element-wise function, fused or not: 1 compares and adds, 2 divides, 3 evaluates polynomials.
 _WORK = {
     "Relu": 1.0, "LeakyRelu": 1.0, "Clip": 1.0, "HardSigmoid": 1.0, "HardSwish": 1.0,
-    "Div": 2.0, "Sqrt": 2.0, "Reciprocal": 2.0, "Pow": 4.0,
+    "Div": 2.0, "Sqrt": 2.0, "Reciprocal": 2.0,
 }  # fmt: skip
 
 
