@@ -205,8 +205,8 @@ def _inner(op: Operator, attributes: dict[str, Any], shape: tuple[int, ...]) -> 
 
     For a transposition: the elements that stay together, and how far apart those are that become neighbours. 0 and 0 without an axis.
     """
-    perm = attributes.get("perm")
-    if isinstance(perm, tuple) and len(perm) == len(shape) and perm:
+    perm = _whole(attributes.get("perm"))
+    if perm and len(perm) == len(shape):
         together = next((i for i in range(len(perm)) if perm[-1 - i] != len(perm) - 1 - i), len(perm))
         return float(math.prod(shape[len(shape) - together :])), float(math.prod(shape[perm[-1] + 1 :]))
     axis = attributes.get("axis")
@@ -220,11 +220,13 @@ def _inner(op: Operator, attributes: dict[str, Any], shape: tuple[int, ...]) -> 
 
 def _axes(op: Operator, attributes: dict[str, Any]) -> tuple[int, ...]:
     """The axes of a reduction, which newer operator sets have as an input."""
-    told = attributes.get("axes")
-    if isinstance(told, tuple):
-        return told
     given = op.inputs[1] if short_kind(op).startswith("Reduce") and len(op.inputs) > 1 else None
-    return tuple(int(a) for a in given.values) if given is not None and given.values is not None else ()
+    return _whole(attributes.get("axes", None if given is None else given.values))
+
+
+def _whole(values: Any) -> tuple[int, ...]:
+    """Whole numbers as they are, nothing for what holds anything else: an operator nobody knows may call any attribute by any name."""
+    return values if isinstance(values, tuple) and all(isinstance(value, int) for value in values) else ()
 
 
 def _numbers(value: Any, default: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ def as_in_a_network(operator: Operator) -> Operator:
 
     A view whose new shape is not known from constants stays as it is too.
     """
-    if operator.kind not in VIEWS or len(operator.inputs) > 2:
+    if operator.kind not in VIEWS or len(operator.inputs) not in (1, 2) or len(operator.outputs) != 1:
         return operator
     data, *told = operator.inputs
     (view,) = operator.outputs

@@ -153,6 +153,15 @@ def test_what_lies_behind_the_axis_that_a_kernel_works_on() -> None:
     assert inner(Operator("Softmax", (x,), (x,), (("axis", 9),))) == (0, 0)
 
 
+@pytest.mark.parametrize("name", ["perm", "axes"])
+@pytest.mark.parametrize("value", [("a", "b"), (1.5, float("nan")), (99, -99), (), "text", 1])
+def test_an_unknown_operator_may_call_anything_by_any_name(name: str, value: object) -> None:
+    x = Tensor((3, 5))
+    rows = feature_matrix([Operator("custom.Odd", (x,), (x,), ((name, value),))])  # type: ignore[arg-type]
+    assert np.isfinite(rows).all()
+    assert (rows >= 0).all()
+
+
 def test_what_stays_together_in_a_transposition() -> None:
     def transposed(*perm: int) -> tuple[float, float]:
         x = Tensor((2, 3, 5, 7))

@@ -34,6 +34,8 @@ SEEN = [
 LEFT = [
     Operator("Squeeze", (X,), (Tensor((640, 640)),)),
     Operator("Reshape", (X, Tensor((2,), "int64")), (Tensor((640, 640)),)),
+    Operator("Identity", (), (X,)),
+    Operator("Identity", (X,), (X, X)),
     Operator("Relu", (X,), (X,)),
     Operator("Transpose", (X,), (X,), (("perm", (0, 2, 1)),)),
 ]

@@ -124,6 +124,14 @@ def test_several_threads_are_probed_by_the_runtime_itself(network: Network) -> N
         assert len(times) == len(quiet) == 2
 
 
+def test_threads_that_cannot_be_shared_sleep_between_calls(monkeypatch: pytest.MonkeyPatch, network: Network) -> None:
+    monkeypatch.delattr("onnxruntime.set_global_thread_pool_sizes")  # as in older versions
+    older = catalogue.create("onnxruntime", 2)
+    assert older.fingerprint()["settings"] == {"threads_kept": "asleep between calls"}
+    assert older.probe() is None
+    assert len(older.load(models.network_model(network), isolated=False).time(1, 0, 3, 3)) == 3
+
+
 def test_nobody_can_tell_where_several_threads_of_another_runtime_compute(network: Network) -> None:
     with RuntimeProcess("torch", 2) as process:
         handle = process.load(models.network_model(network), isolated=False)
