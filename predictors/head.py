@@ -23,13 +23,14 @@ from device_profiles.operators import Operator
 from device_profiles.quantity import Quantity
 from predictors.conformal import half_width
 from predictors.estimator import Vector
-from predictors.features import Matrix, family
+from predictors.features import Matrix
+from predictors.kinds import kind_family, short_kind
 
 #: What a head adds up over the operators of a network: the columns of `head_terms`. Megabytes are 10^6 bytes.
 TERMS = ("kernel_ms", "operators", "weight_mb", "image_mb", "activation_mb")
 
-#: Families of kernels that slide windows over images: what they read and write is `image_mb`, all other activations are `activation_mb`.
-_WINDOWS = frozenset({"conv", "pointwise", "depthwise", "grouped", "deconv", "pool", "global_pool"})
+#: Kernels that slide windows over images: what they read and write is `image_mb`, all other activations are `activation_mb`.
+_WINDOWS = frozenset({"conv", "deconv", "pool", "global_pool"})
 
 #: Relative error of the sum of operators that the fit expects of one network; against it the pull towards the plain sum is weighed.
 _NOISE = 0.03
@@ -56,7 +57,9 @@ def head_terms(operators: Sequence[Operator], times_ms: npt.ArrayLike) -> Matrix
         weights = op.weight_bytes
         # A gather touches as much of its table as it writes.
         row[2] = (min(weights, op.written_bytes) if op.base_kind.startswith("Gather") else weights) / 1e6
-        row[3 if family(op) in _WINDOWS or op.kind.startswith("nchwc.") else 4] = (op.read_bytes - weights + op.written_bytes) / 1e6
+        row[3 if op.kind.startswith("nchwc.") or kind_family(short_kind(op)) in _WINDOWS else 4] = (
+            op.read_bytes - weights + op.written_bytes
+        ) / 1e6
     return terms
 
 
