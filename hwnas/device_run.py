@@ -91,7 +91,7 @@ def _update(run: Run, found: Run, columns: Sequence[int]) -> None:
     with Writer(found.database) as writer:
         if rows:
             writer.add(rows)
-        writer.set_spec(evaluations=spec.get("evaluations"), stopped=spec.get("stopped"))
+        writer.set_spec(**{key: spec.get(key) for key in ("evaluations", "budget_s", "spent_s", "stopped")})
     known = found.extras()
     items = [(arch, name, q) for arch, own in run.extras().items() for name, q in own.items() if name not in known.get(arch, {})]
     found.add_extras(items)

@@ -110,7 +110,7 @@ def _search(out: Path, scorer: Any, device: Any, seed: int, ledger: Ledger, say:
 
             def progress(state: Progress) -> None:
                 """Moves the bar."""
-                update(state.done / state.total, f"{state.done} evaluated, {state.front_size} on the front")
+                update(state.share, f"{state.done} evaluated, {state.front_size} on the front")
 
             return hwnas.search(
                 space, objectives, (), algorithm, EVALUATIONS, seed, out=folder, resume=True, extra_spec=spec, progress=progress

@@ -90,7 +90,12 @@ def search(
     ] = "accuracy,latency_ms",
     constraint: Annotated[list[str] | None, typer.Option(help='Such as "latency_ms<=20"; may be given several times.')] = None,
     algorithm: Annotated[str, typer.Option(help="See `hwnas algorithms`; `auto` chooses and says why.")] = "nsga2",
-    evaluations: Annotated[int, typer.Option(min=1, help="Different architectures to evaluate.")] = 200,
+    evaluations: Annotated[
+        int | None, typer.Option(min=1, help="Different architectures to evaluate; 200 when --budget is not given either.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for the search, all its sessions together, such as 10m; with both, what is spent first counts.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="The images, when they are not where they were at training.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn and recorded when not given.")] = None,
     own: Own = None,
@@ -105,12 +110,12 @@ def search(
     json: Json = False,
 ) -> None:
     """Search a trained super-network, or a recorded table, for the front of accuracy against cost on a device."""
-    where = {"workers": workers, "timeout_s": seconds(timeout), "ray": ray}
+    where = {"budget_s": seconds(budget), "workers": workers, "timeout_s": seconds(timeout), "ray": ray}
     with bar("searching") as update:
 
         def progress(state: Progress) -> None:
             """Moves the bar."""
-            update(state.done / state.total, _state(state))
+            update(state.share, _state(state))
 
         if table is not None:
             if supernet is not None:
@@ -130,8 +135,8 @@ def search(
 
 
 def _search_supernet(
-    supernet: Path, devices: Mapping[str, str], out: Path, objectives: str, constraints: list[str], algorithm: str, evaluations: int,
-    data: str | None, seed: int | None, resume: bool, progress: Callable[[Progress], None],
+    supernet: Path, devices: Mapping[str, str], out: Path, objectives: str, constraints: list[str], algorithm: str,
+    evaluations: int | None, data: str | None, seed: int | None, resume: bool, progress: Callable[[Progress], None],
     where: dict[str, Any],
 ) -> Run:  # fmt: skip
     need("torch", "safetensors", extra="train")

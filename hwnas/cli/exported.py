@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from hwnas.search.budget import unfinished
+
 if TYPE_CHECKING:
     from hwnas.export import Exported
     from hwnas.export.integer import Int8Report
@@ -13,11 +15,8 @@ if TYPE_CHECKING:
 
 def still_going(run: Run) -> list[str]:
     """A line where the search of a run has not ended: its front may still change."""
-    spec, done = run.spec, sum(run.counts().values())
-    planned = spec.get("evaluations")
-    if spec.get("stopped") or not isinstance(planned, int) or done >= planned:
-        return []
-    return [f"note: the search of {run.path} has not ended, {done:,} of {planned:,} evaluations so far: its front may still change"]
+    done = unfinished(run.spec, sum(run.counts().values()))
+    return [f"note: the search of {run.path} has not ended, {done} so far: its front may still change"] if done else []
 
 
 def exported_text(exported: Exported) -> str:

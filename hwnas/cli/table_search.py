@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def search_table(
     table: Path, out: Path, objectives: str, devices: Mapping[str, str], dataset: str | None, constraints: Sequence[str], algorithm: str,
-    evaluations: int, seed: int | None, resume: bool, progress: Callable[[Any], None],
+    evaluations: int | None, seed: int | None, resume: bool, progress: Callable[[Any], None],
     where: dict[str, Any],
 ) -> Run:  # fmt: skip
     """The run. Raises InputError for whatever is wrong with the table or the columns named."""

@@ -23,6 +23,7 @@ from hwnas.report.naming import LATENCY, axes, objective
 from hwnas.report.provenance import command_line, compact, device_name, facts, provenance
 from hwnas.report.verification import read_verification
 from hwnas.run import Run
+from hwnas.search.budget import unfinished
 from hwnas.spaces import MobileNetSpace
 
 #: More evaluated architectures than this are thinned out behind the front: the page has to stay small.
@@ -217,12 +218,13 @@ def _course(run: Run) -> Course | None:
 
 
 def _note_progress(spec: Mapping[str, Any], counts: Mapping[str, int], front: int, missing: dict[str, Missing]) -> None:
-    done, planned = sum(counts.values()), spec.get("evaluations")
-    if isinstance(planned, int) and done < planned and not spec.get("stopped"):
+    done = sum(counts.values())
+    so_far = unfinished(spec, done)
+    if so_far:
         command = command_line(spec.get("command")) or "hwnas search …"
         # Only `search` needs to be told; the quick start goes on by itself.
         command = f"{command} --resume" if "search" in command.split() and "--resume" not in command.split() else command
-        missing["evaluations"] = Missing(f"This search is not finished: {done:,} of {planned:,} evaluations so far.", command)
+        missing["evaluations"] = Missing(f"This search is not finished: {so_far} so far.", command)
     if not front:
         why = f"{counts.get('infeasible', 0):,} violate a constraint, {counts.get('failed', 0):,} failed"
         nothing = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from hwnas.devices import WORST, by_device
 from hwnas.report.formats import count, listed
+from hwnas.search.budget import limits
 
 Group = tuple[str, list[tuple[str, str]]]
 
@@ -21,7 +22,8 @@ GROUPS = {
 SPLITS = ("train", "validation", "test")
 #: Single values that belong to the search itself.
 SEARCH = {
-    "algorithm": "Algorithm", "options": "Options", "seed": "Seed", "evaluations": "Evaluations", "stopped": "Ended by",
+    "algorithm": "Algorithm", "options": "Options", "seed": "Seed", "evaluations": "Evaluations", "budget_s": "Time limit (s)",
+    "spent_s": "Time spent (s)", "stopped": "Ended by",
     "objectives": "Objectives", "constraints": "Constraints", "hypervolume_reference": "Hypervolume reference", "command": "Command line",
 }  # fmt: skip
 
@@ -92,7 +94,7 @@ def device_name(spec: Mapping[str, Any]) -> str:
 
 def facts(spec: Mapping[str, Any], size: int | None) -> list[tuple[str, str]]:
     """What a reader asks first: data, space, search, constraints. What was not recorded is left out."""
-    search = [compact(spec.get("algorithm")), f"{spec['evaluations']:,} evaluations" if isinstance(spec.get("evaluations"), int) else ""]
+    search = [compact(spec.get("algorithm")), limits(spec)]
     search.append(f"seed {spec['seed']}" if "seed" in spec else "")
     found = {
         "Data": _data(spec.get("data")), "Space": _space(spec.get("space"), size),

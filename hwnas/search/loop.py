@@ -17,6 +17,7 @@ from hwnas.provenance import provenance, seen_from
 from hwnas.run import Run
 from hwnas.search.algorithms import ALGORITHMS, AUTO, choose, make
 from hwnas.search.base import Optimiser, Problem
+from hwnas.search.budget import Budget, checked
 from hwnas.search.evaluation import Evaluator
 from hwnas.search.feasible import reachable
 from hwnas.search.lock import run_lock
@@ -37,10 +38,11 @@ def search(
     objectives: Iterable[Any],
     constraints: Iterable[str | Constraint] = (),
     algorithm: str = "nsga2",
-    evaluations: int = 200,
+    evaluations: int | None = None,
     seed: int | None = None,
     *,
     out: str | Path,
+    budget_s: float | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
     extra_spec: Mapping[str, Any] | None = None,
@@ -52,17 +54,20 @@ def search(
     """Search a space for the front of its objectives, into the run folder `out`.
 
     `objectives`: what `as_objective` takes. `constraints`: texts such as "latency_ms <= 20". `evaluations`: how many different
-    architectures may be evaluated; those that violate a constraint on a cheap objective count, but cost nothing more. `seed`: drawn and
-    recorded when not given. `algorithm`: a name of `ALGORITHMS`, or "auto", which chooses one and records why. `progress` is called after
-    every commit. The spec records where the objectives come from (`hwnas.provenance`); `extra_spec`: more keys for the run's spec
-    (`device`, `command`, ...); all but `command` must be the same on resume. `options`: the algorithm's own, such as `{"population": 40}`.
+    architectures may be evaluated; those that violate a constraint on a cheap objective count, but cost nothing more. `budget_s`: how many
+    seconds it may take, over all its sessions: no evaluation starts later. With both, what is spent first ends the search; with neither,
+    200 evaluations do. `seed`: drawn and recorded when not given. `algorithm`: a name of `ALGORITHMS`, or "auto", which chooses one and
+    records why. `progress` is called after every commit. The spec records where the objectives come from (`hwnas.provenance`);
+    `extra_spec`: more keys for the run's spec (`device`, `command`, ...); all but `command` must be the same on resume. `options`: the
+    algorithm's own, such as `{"population": 40}`.
 
     `workers`: how many expensive evaluations go on at a time, in processes of their own, or on the Ray cluster at the address `ray`
     ("local" starts one); the run does not depend on it. `timeout_s`: how long one expensive objective of one architecture may take
     before it counts as failed, as it does when its process dies.
 
-    With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` may be raised, the
-    evaluations that are there stay, failures included, and where there is no run yet it starts. Ctrl-c leaves a run that can be resumed.
+    With `resume` a run that was killed goes on and ends with the same evaluations as one that was not; `evaluations` and `budget_s` may be
+    raised, the evaluations that are there stay, failures included, and where there is no run yet it starts. Ctrl-c leaves a run that can
+    be resumed.
 
     Raises InputError, before anything is written, for wrong arguments, for constraints that nothing meets, for a folder that holds a run
     already or another run, and for a folder on which another search works; later, when the first `ALWAYS_FAILS` architectures all fail, and
@@ -72,7 +77,8 @@ def search(
     given = list(objectives) if isinstance(objectives, Iterable) and not isinstance(objectives, str) else objectives
     extra = {**(provenance(given) if isinstance(given, list) else {}), **(extra_spec or {})}
     folder = Path(out)
-    problem, spec = _prepare(space, given, constraints, algorithm, evaluations, seed, options or {}, seen_from(folder, extra))
+    limits = checked(evaluations, budget_s)
+    problem, spec = _prepare(space, given, constraints, algorithm, limits, seed, options or {}, seen_from(folder, extra))
     with make_workers(problem.objectives, workers, timeout_s, ray) as pool, _locked(folder):
         there = Run.exists(folder)
         if there and not resume:
@@ -83,11 +89,13 @@ def search(
         else:
             spec["seed"] = int.from_bytes(os.urandom(4), "big") if seed is None else seed
             run = Run.create(folder, spec, problem.objectives)
+        budget = Budget(*limits, before_s=float(run.spec.get("spent_s") or 0.0))
         optimiser = make(spec["algorithm"], problem, spec["seed"], spec["options"])
         with Writer(run.database) as writer:
-            writer.set_spec(evaluations=evaluations, stopped=None)
-            loop = _Loop(problem, optimiser, run, writer, evaluations, pool, progress)
-            writer.set_spec(stopped=loop.run())
+            writer.set_spec(evaluations=budget.evaluations, budget_s=budget.seconds, stopped=None)
+            loop = _Loop(problem, optimiser, run, writer, budget, pool, progress)
+            stopped = loop.run()
+            writer.set_spec(stopped=stopped, spent_s=budget.spent_s)
     loop.verdict()
     return run
 
@@ -104,14 +112,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _prepare(
-    space: SearchSpace, objectives: Iterable[Any], constraints: Iterable[str | Constraint], algorithm: str, evaluations: int,
-    seed: int | None, options: Mapping[str, Any], extra: Mapping[str, Any],
+    space: SearchSpace, objectives: Iterable[Any], constraints: Iterable[str | Constraint], algorithm: str,
+    limits: tuple[int | None, float | None], seed: int | None, options: Mapping[str, Any], extra: Mapping[str, Any],
 ) -> tuple[Problem, dict[str, Any]]:  # fmt: skip
     """Everything that can be refused is refused here, before the disk is touched."""
     if algorithm not in (*ALGORITHMS, AUTO):
         raise unknown("algorithm", algorithm, (*ALGORITHMS, AUTO))
-    if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
-        raise InputError(f"evaluations is a whole number of at least 1, got {evaluations!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise InputError(f"a seed is a whole number of at least 0, got {seed!r}")
     described = as_objectives(objectives, space)
@@ -119,7 +125,7 @@ def _prepare(
     why: dict[str, str] = {}
     if algorithm == AUTO:
         algorithm, why["chosen_because"] = choose(problem)
-    spec = make_spec(problem, algorithm, options, evaluations, seed, {**extra, **why})
+    spec = make_spec(problem, algorithm, options, limits, seed, {**extra, **why})
     make(algorithm, problem, 0, spec["options"])
     problem.feasible_sampler.check()
     return problem, {**spec, "hypervolume_reference": hypervolume_reference(problem), "stopped": None}
@@ -129,11 +135,13 @@ class _Loop:
     """One pass from the first ask to the last; what is stored already is told again, not evaluated again."""
 
     def __init__(
-        self, problem: Problem, optimiser: Optimiser, run: Run, writer: Writer, total: int, workers: Workers,
+        self, problem: Problem, optimiser: Optimiser, run: Run, writer: Writer, budget: Budget, workers: Workers,
         progress: Callable[[Progress], None] | None,
     ) -> None:  # fmt: skip
         self.problem, self.optimiser, self.path = problem, optimiser, run.path
-        self.writer, self.total, self.progress = writer, total, progress
+        self.writer, self.budget, self.progress = writer, budget, progress
+        self.total = problem.space.size if budget.evaluations is None else budget.evaluations
+        self.clocked_s = budget.spent_s
         self.evaluator = Evaluator(problem, workers)
         self.tracker = Tracker(problem, run.hypervolume_reference)
         self.stored = {row.architecture: row for row in run.rows()}
@@ -152,15 +160,20 @@ class _Loop:
             if len(asked) == 0:
                 return f"exhausted: {type(self.optimiser).__name__} has nothing more to propose"
             before = len(self.rows)
-            answered = self._answer(self.problem.space.canonical(asked))
+            answered, complete = self._answer(self.problem.space.canonical(asked))
+            if not complete:
+                return f"budget: {self.budget.seconds:g} s, {len(self.rows)} evaluations"
             self.optimiser.tell(answered, *self._told(answered))
             barren = barren + 1 if len(self.rows) == before else 0
             if barren == BARREN:
                 return f"exhausted: {BARREN} asks in a row brought nothing new"
         return f"budget: {self.total} evaluations"
 
-    def _answer(self, asked: Archs) -> Archs:
-        """Look up or evaluate what is new in `(n, n_choices)` architectures; returns the rows that have an answer now."""
+    def _answer(self, asked: Archs) -> tuple[Archs, bool]:
+        """Look up or evaluate what is new in `(n, n_choices)` architectures; returns the rows that have an answer now.
+
+        The second value is False when the time was up before all were evaluated.
+        """
         keys = [tuple(row) for row in asked.tolist()]
         new = [key for key in dict.fromkeys(keys) if key not in self.rows][: self.total - len(self.rows)]
         ids = {key: number for number, key in enumerate(new, len(self.rows) + 1)}
@@ -171,12 +184,16 @@ class _Loop:
         for key in fresh:
             if ids[key] in self.by_id:
                 raise self._diverged(ids[key], key)
-        if fresh:
-            self._evaluate(fresh, [ids[key] for key in fresh])
-        return asked[[key in self.rows for key in keys]]
+        complete = not fresh or self._evaluate(fresh, [ids[key] for key in fresh])
+        return asked[[key in self.rows for key in keys]], complete
 
-    def _evaluate(self, fresh: Sequence[tuple[int, ...]], ids: Sequence[int]) -> None:
-        """Evaluate and store architectures: each row is committed as soon as it comes, and noted once those before it have come."""
+    def _evaluate(self, fresh: Sequence[tuple[int, ...]], ids: Sequence[int]) -> bool:
+        """Evaluate and store architectures: each row is committed as soon as it comes, and noted once those before it have come.
+
+        Returns False when the time is up before the last one.
+        """
+        if self.budget.time_is_up:
+            return False
         left, came = deque(fresh), dict[tuple[int, ...], Evaluation]()
         for rows in self.evaluator(ids, np.array(fresh, dtype=np.int64)):
             self.writer.add(rows)
@@ -186,6 +203,16 @@ class _Loop:
                 ready.append(came.pop(left.popleft()))
             if ready:
                 self._note(ready)
+            self._clock()
+            if left and self.budget.time_is_up:
+                return False
+        return True
+
+    def _clock(self) -> None:
+        """Records the time that was spent, at most once a second, so that a killed run knows it when it goes on."""
+        if self.budget.spent_s - self.clocked_s >= 1.0:
+            self.clocked_s = self.budget.spent_s
+            self.writer.set_spec(spent_s=self.clocked_s)
 
     def _replay(self, known: Sequence[tuple[int, ...]], ids: Mapping[tuple[int, ...], int]) -> list[Evaluation]:
         """Stored rows, after a check that they are what this search would have stored: same order, same cheap objectives."""
@@ -216,7 +243,7 @@ class _Loop:
         self.rows.update((row.architecture, row) for row in rows)
         self.tracker.add(rows)
         if self.progress is not None:
-            self.progress(self.tracker.report(self.total))
+            self.progress(self.tracker.report(self.budget))
         # What violates a constraint on an expensive objective shows that the objectives work, as what is usable does.
         self.works = self.works or any(row.status != "failed" and None not in row.estimates for row in rows)
         failures = self.tracker.counts["failed"]

@@ -10,15 +10,20 @@ import numpy as np
 from hwnas.front import Archive, hypervolume
 from hwnas.objectives import minimised
 from hwnas.search.base import Problem
+from hwnas.search.budget import Budget
 from hwnas.storage import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a progress callback gets; `best` holds the best value per objective among usable architectures, in natural direction."""
+    """What a progress callback gets; `best` holds the best value per objective among usable architectures, in natural direction.
+
+    `total`: how many evaluations may be done, None when only the time is limited; `share`: how much of the budget is spent, 0 to 1.
+    """
 
     done: int
-    total: int
+    total: int | None
+    share: float
     hypervolume: float
     front_size: int
     best: Mapping[str, float]
@@ -49,11 +54,11 @@ class Tracker:
                 if self._archive.add(costs):
                     self._volume = None
 
-    def report(self, total: int) -> Progress:
+    def report(self, budget: Budget) -> Progress:
         """The state now; the hypervolume is computed when asked for, and only when the front has changed."""
         if self._volume is None:
             self._volume = hypervolume(self._archive.values, self._corner)
         values = self._best * self.problem.signs
         best = {o.name: float(v) for o, v in zip(self.problem.objectives, values, strict=True)} if self.counts["ok"] else {}
         done, infeasible, failed = sum(self.counts.values()), self.counts["infeasible"], self.counts["failed"]
-        return Progress(done, total, self._volume, len(self._archive), best, infeasible, failed)
+        return Progress(done, budget.evaluations, budget.share(done), self._volume, len(self._archive), best, infeasible, failed)

@@ -20,15 +20,16 @@ from hwnas.spaces.base import SearchSpace
 from hwnas.storage import dumps
 
 #: Keys that a resumed run may have otherwise: where it runs and how it was called do not change what it finds.
-FREE = ("command", "versions", "hypervolume_reference", "evaluations", "seed", "stopped")
+FREE = ("command", "versions", "hypervolume_reference", "evaluations", "budget_s", "spent_s", "seed", "stopped")
 #: Random architectures that show the range of a cheap objective.
 REFERENCE_SAMPLES = 256
 
 
 def make_spec(
-    problem: Problem, algorithm: str, options: Mapping[str, Any], evaluations: int, seed: int | None, extra: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The spec of a run as plain JSON; the seed may still be None, and the reference is missing.
+    problem: Problem, algorithm: str, options: Mapping[str, Any], limits: tuple[int | None, float | None], seed: int | None,
+    extra: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """The spec of a run as plain JSON; the seed may still be None, and the reference is missing. `limits`: evaluations and seconds.
 
     Raises InputError when `extra` uses a key that is taken or holds something that is not JSON.
     """
@@ -38,10 +39,11 @@ def make_spec(
         "constraints": [str(constraint) for constraint in problem.constraints],
         "algorithm": algorithm,
         "options": dict(options),
-        "evaluations": evaluations,
+        "evaluations": limits[0],
+        "budget_s": limits[1],
         "seed": seed,
     }
-    taken = sorted(extra.keys() & {*spec, "hypervolume_reference", "stopped"})
+    taken = sorted(extra.keys() & {*spec, "hypervolume_reference", "stopped", "spent_s"})
     if taken:
         raise InputError(f"extra_spec cannot set {taken[0]!r}: the search writes it")
     try:
@@ -75,10 +77,9 @@ def check_same(run: Run, asked: Mapping[str, Any]) -> int:
                 raise _other(run, *difference)
     if asked["seed"] not in (None, recorded["seed"]):
         raise _other(run, "seed", recorded["seed"], asked["seed"])
-    if asked["evaluations"] < recorded["evaluations"]:
-        raise InputError(
-            f"{run.path} was made for {recorded['evaluations']} evaluations, not {asked['evaluations']}: their number may only grow"
-        )
+    made = recorded["evaluations"] or sum(run.counts().values())
+    if asked["evaluations"] is not None and asked["evaluations"] < made:
+        raise InputError(f"{run.path} was made for {made} evaluations, not {asked['evaluations']}: their number may only grow")
     return int(recorded["seed"])
 
 

@@ -63,7 +63,7 @@ def test_a_cheap_objective_that_always_fails_is_named():
 
 
 def spec_of(problem=PROBLEM, algorithm="nsga2", options=None, evaluations=10, seed=1, **extra):
-    return make_spec(problem, algorithm, options or {}, evaluations, seed, extra)
+    return make_spec(problem, algorithm, options or {}, (evaluations, None), seed, extra)
 
 
 @pytest.fixture
