@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,9 @@ TYPE, SCHEMA = "hwnas-device", 4
 
 #: A larger file is no device.json: thousands of operators need a few megabytes.
 MAX_BYTES = 256 << 20
+
+#: How the first line of a profile begins.
+_PROFILE = re.compile(r'\{\s*"type"\s*:\s*"header"')
 
 
 def save(predictor: NetworkPredictor, path: str | os.PathLike[str]) -> None:
@@ -98,16 +102,16 @@ def _read(source: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{source}: not a device.json: it is no text") from error
+    if _PROFILE.match(text):
+        raise InputError(f"{source}: this is a profile, not a device.json: run `hwnas fit` on it first")
     try:
         data = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        first = text.lstrip()[:1]
-        reason = "it is cut short or damaged" if first == "{" else "it is no JSON object"
+        reason = "it is cut short or damaged" if text.lstrip()[:1] == "{" else "it is no JSON object"
         raise InputError(f"{source}: not a device.json: {reason}") from error
     if not isinstance(data, dict) or data.get("type") != TYPE:
         kind = data.get("type") if isinstance(data, dict) else type(data).__name__
-        hint = "; this is a profile: run `hwnas fit` on it first" if kind == "header" else ""
-        raise InputError(f"{source}: not a device.json: its type is {kind!r}, not {TYPE!r}{hint}")
+        raise InputError(f"{source}: not a device.json: its type is {kind!r}, not {TYPE!r}")
     schema = data.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise InputError(f"{source}: schema {schema!r} is newer than this program reads ({SCHEMA}); upgrade hwnas")

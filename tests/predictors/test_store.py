@@ -80,6 +80,7 @@ WRONG: dict[str, tuple[Callable[[Path], str | bytes], str]] = {
     "a list": (lambda file: "[1, 2]", "its type is 'list'"),
     "another type": (lambda file: json.dumps({"type": "run"}), "its type is 'run'"),
     "a profile": (lambda file: json.dumps({"type": "header", "schema": 1}), "run `hwnas fit` on it first"),
+    "a long profile": (lambda file: '{"type":"header","schema":1}\n{"type":"operator"}\n', "run `hwnas fit` on it first"),
     "newer": (lambda file: edited(file, lambda d: d.update(schema=SCHEMA + 1)), "newer than this program reads"),
     "older": (lambda file: edited(file, lambda d: d.update(schema=SCHEMA - 1)), "older than this program reads"),
     "no schema": (lambda file: edited(file, lambda d: d.pop("schema")), "schema None"),
