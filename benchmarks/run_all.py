@@ -1,24 +1,52 @@
 """Every benchmark, one after the other; nothing else should run meanwhile.
 
-python benchmarks/run_all.py
+    python benchmarks/run_all.py [--work FOLDER] [--studies]
+
+First a profile of this machine, which those that judge prices need; then what takes minutes each. `--studies`: also what takes hours. A
+benchmark that fails is named at the end; the others run all the same.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = (
-    "startup.py", "cost_table.py", "quickstart.py", "repeatability.py", "in_context.py", "memory.py", "energy_overhead.py",
-    "exact_front.py", "replay_nb201.py", "progressive.py", "manas_regret.py", "coordinate_descent.py", "search_overhead.py",
-)  # fmt: skip
+#: Arguments by benchmark, in order; PROFILE, DEVICE, ZOO and WORK stand for paths below --work.
+MINUTES = {
+    "library.py": "--budget 15m --work WORK/library --out WORK/library", "zoo.py": "--out ZOO",
+    "unseen.py": "--profile PROFILE --models ZOO --out WORK/unseen.jsonl --budget 15m",
+    "in_family.py": "--profile PROFILE --out WORK/in_family.jsonl --budget 8m",
+    "ablation.py": "--profile PROFILE --judged WORK/unseen.jsonl", "plan_order.py": "PROFILE", "speed.py": "--device DEVICE",
+    "startup.py": "", "cost_table.py": "", "quickstart.py": "", "repeatability.py": "", "in_context.py": "", "memory.py": "",
+    "energy_overhead.py": "", "energy_pi5.py": "", "transfer.py": "", "transfer_runtime.py": "--old 1.20.1 --work WORK/runtimes",
+    "exact_front.py": "", "flash.py": "", "replay_nb201.py": "", "progressive.py": "", "manas_regret.py": "", "coordinate_descent.py": "",
+    "search_overhead.py": "", "differentiable.py": "--device DEVICE", "step_overhead.py": "", "one_path_memory.py": "",
+}  # fmt: skip
+HOURS = {
+    "ordered_dropout.py": "", "strategies.py": "--epochs 16 --truth 16", "nn_degree.py": "--work WORK/nn_degree.json",
+    "weight_sharing.py": "--jobs 2 --work WORK/weight_sharing", "whole_loop.py": "--work WORK/whole_loop",
+}  # fmt: skip
 
 
 def main() -> None:
-    for name in BENCHMARKS:
-        print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, str(Path(__file__).with_name(name))], check=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("runs/benchmarks"))
+    parser.add_argument("--studies", action="store_true", help="also what takes hours")
+    options = parser.parse_args()
+    profile, device = options.work / "library" / "onnxruntime-1t.jsonl", options.work / "device.json"
+    paths = {"PROFILE": profile, "DEVICE": device, "ZOO": options.work / "zoo", "WORK": options.work}
+    failed = []
+    for name, arguments in {**MINUTES, **(HOURS if options.studies else {})}.items():
+        for word, path in paths.items():
+            arguments = arguments.replace(word, str(path))
+        print(f"== {name} {arguments}", flush=True)
+        if subprocess.run([sys.executable, str(Path(__file__).with_name(name)), *arguments.split()]).returncode:
+            failed.append(name)
+        if name == "library.py" and profile.exists():
+            subprocess.run([Path(sys.executable).with_name("hwnas"), "fit", str(profile), "--out", str(device)], check=True)
+    sys.exit(f"failed: {', '.join(failed)}" if failed else None)
 
 
 if __name__ == "__main__":
