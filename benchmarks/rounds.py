@@ -26,7 +26,7 @@ def light_networks(runtime: RuntimeProcess, names: Sequence[str] = LIGHT) -> lis
     """The convolutional networks inside the onnx package."""
     folder = Path(str(files("onnx"))) / "backend" / "test" / "data" / "light"
     models = {name: onnx_io.name_nodes((folder / f"light_{name}.onnx").read_bytes()) for name in names}
-    return [WholeNetwork(name, model, runtime.executed_graph(model, name)) for name, model in models.items()]
+    return [WholeNetwork(f"onnx/{name}", model, runtime.executed_graph(model, name)) for name, model in models.items()]
 
 
 def file_networks(runtime: RuntimeProcess, folder: Path) -> list[WholeNetwork]:

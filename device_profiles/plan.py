@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from device_profiles.errors import InputError
 from device_profiles.operators import Network, Operator
 from device_profiles.protocol import guess_ms
 
@@ -30,10 +32,19 @@ class WholeNetwork:
 
 @dataclass(frozen=True)
 class Plan:
-    """Items in the order in which a campaign takes them; stopping anywhere leaves what matters most measured."""
+    """Items in the order in which a campaign takes them; stopping anywhere leaves what matters most measured.
+
+    Raises InputError for two networks of one name, which a profile could not tell apart.
+    """
 
     operators: tuple[Operator, ...]
     networks: tuple[WholeNetwork, ...]
+
+    def __post_init__(self) -> None:
+        names = Counter(network.name for network in self.networks)
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            raise InputError(f"two networks are called {twice}; give each a name of its own")
 
 
 def make_plan(executed: Iterable[Network], networks: Sequence[WholeNetwork] = ()) -> Plan:

@@ -91,9 +91,6 @@ def plan_files(files: Sequence[Path], runtime: RuntimeProcess) -> Plan:
             networks.append(WholeNetwork(f"{source.name}/{_shapes(source)}", model, runtime.executed_graph(model, source.name)))
         except (RuntimeFailure, RuntimeCrash) as error:
             raise InputError(f"{file}: the runtime cannot run it: {error}") from error
-    names = [network.name for network in networks]
-    if len(set(names)) < len(names):
-        raise InputError(f"two files are called {next(n for n in names if names.count(n) > 1)}; give each a name of its own")
     return make_plan([n.executed for n in networks if runtime.tells_kernels], networks)
 
 

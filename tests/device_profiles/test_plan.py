@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from device_profiles.builder import NetworkBuilder
+from device_profiles.errors import InputError
 from device_profiles.items import background_items, plan_items
 from device_profiles.operators import Network, Tensor
 from device_profiles.plan import Plan, WholeNetwork, make_plan, spread
@@ -43,6 +46,12 @@ def test_spread_takes_the_ends_and_between() -> None:
     assert [n.name for n in spread(networks, 3)] == ["16", "64", "512"]
     assert [n.name for n in spread(networks, 99)] == ["16", "32", "64", "128", "256", "512"]
     assert [n.name for n in spread(networks, 1)] == ["16"]
+
+
+def test_two_networks_of_one_name_are_refused() -> None:
+    same = [WholeNetwork("resnet50/1x3x224x224", b"", chain("a", width)) for width in (8, 16)]
+    with pytest.raises(InputError, match="two networks are called resnet50/1x3x224x224; give each a name of its own"):
+        make_plan([network.executed for network in same], same)
 
 
 def test_items_mix_networks_into_operators_and_lose_none() -> None:
