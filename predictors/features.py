@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.operators import ITEM_BYTES, Operator, Tensor
-from predictors.kinds import FAMILIES, element_work, kind_code, kind_family, short_kind
+from predictors.kinds import FAMILIES, activation_of, element_work, fused_work, kind_code, kind_family, short_kind
 
 Matrix = npt.NDArray[np.float64]
 
@@ -85,6 +85,11 @@ class _Geometry(NamedTuple):
 def feature_matrix(operators: Sequence[Operator]) -> Matrix:
     """The features of operators, shape `(n, len(FEATURES))`, float64, finite, none negative; n may be 0."""
     return np.array([_row(op) for op in operators], dtype=np.float64).reshape(len(operators), len(FEATURES))
+
+
+def steps(X: Matrix) -> npt.NDArray[np.float64]:
+    """Element steps of rows of features, those of an activation that is part of the kernel included, `(n,)`."""
+    return np.asarray(X[:, COLUMN["element_steps"]] + X[:, COLUMN["activation_steps"]] * X[:, COLUMN["elements_out"]])
 
 
 def family(op: Operator) -> str:
@@ -179,13 +184,12 @@ def _form(op: Operator, kind: str, group: str, attributes: dict[str, Any]) -> tu
     convolution = group in ("conv", "pointwise", "depthwise", "grouped", "deconv")
     weights = [t for t in tensors if t.constant and t.values is None]
     extra = len(op.inputs) > 3 and op.inputs[3] is not None and op.inputs[3].shape == output.shape
-    fused = str(attributes.get("activation", "") or attributes.get("fused_activation", ""))
     broadcast = any(t.size != output.size for t in tensors) if group == "binary" else False
     lowered = op.kind.lower()
     channels_last = "nhwc" in lowered or attributes.get("channels_last", 0) == 1
     return (
-        element_work(fused), float(convolution and extra), float(any(len(t.shape) == 1 for t in weights)), _transposed(attributes, first),
-        *_inner(op, attributes, first.shape), float(lowered.startswith("nchwc.")), float(channels_last),
+        fused_work(activation_of(op)), float(convolution and extra), float(any(len(t.shape) == 1 for t in weights)),
+        _transposed(attributes, first), *_inner(op, attributes, first.shape), float(lowered.startswith("nchwc.")), float(channels_last),
         ITEM_BYTES.get(first.dtype, 4.0), ITEM_BYTES.get(weights[0].dtype, 4.0) if weights else 0.0, float(len(first.shape)),
         float(len(tensors)), float(len(op.outputs)), float(broadcast), kind_code(kind),
     )  # fmt: skip

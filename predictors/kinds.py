@@ -61,6 +61,10 @@ _WORK = {
     "Div": 2.0, "Sqrt": 2.0, "Reciprocal": 2.0,
 }  # fmt: skip
 
+#: Relative work per element of an activation that is applied to the results of another kernel: a `Relu` is a bound that the kernel keeps
+#: anyway, every other one is a pass of its own over the results, which mostly waits for them.
+_FUSED_WORK = {"Relu": 0.1, "Clip": 1.0, "LeakyRelu": 1.2, "HardSigmoid": 1.3, "HardSwish": 1.5}
+
 
 def short_kind(op: Operator) -> str:
     """The kind without domain, `Nhwc` and `Fused`: what the kernel computes."""
@@ -82,3 +86,13 @@ def element_work(kind: str) -> float:
     if not kind:
         return 0.0
     return _WORK.get(kind, 3.0 if _FAMILY.get(kind) in ("transcendental", "softmax") else 1.0)
+
+
+def fused_work(kind: str) -> float:
+    """Steps per element of an activation that is part of another kernel, by short kind; 0 for "" (none)."""
+    return _FUSED_WORK.get(kind, element_work(kind))
+
+
+def activation_of(op: Operator) -> str:
+    """The activation that is part of a kernel, by short kind; "" when there is none."""
+    return str(op.attribute("activation", "") or op.attribute("fused_activation", ""))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from predictors.estimator import CostEstimator, Self, Vector, fit_linear, is_operators
-from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix
+from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix, steps
 from predictors.kinds import FAMILIES
 
 #: Terms of the model, in the order of the columns of `rates_`.
@@ -94,7 +94,7 @@ class Roofline(CostEstimator):
 def _terms(X: Matrix) -> Matrix:
     column = COLUMN
     moved = X[:, column["read_bytes"]] + X[:, column["written_bytes"]]
-    terms = np.stack([np.ones(len(X)), X[:, column["macs"]], X[:, column["element_steps"]], moved, X[:, column["weight_bytes"]]], axis=1)
+    terms = np.stack([np.ones(len(X)), X[:, column["macs"]], steps(X), moved, X[:, column["weight_bytes"]]], axis=1)
     return np.maximum(terms, 0.0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from device_profiles.operators import Network, Operator
-from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix, feature_matrix
+from predictors.features import COLUMN, FAMILY_COLUMNS, Matrix, feature_matrix, steps
 from predictors.kinds import FAMILIES
 
 #: What is added up over the operators of a family; `kernels` counts them.
@@ -49,7 +49,6 @@ def _contributions(X: Matrix) -> Matrix:
     """What one operator adds to the columns behind the first, shape `(k, len(TOTALS) - 1)`."""
     column = COLUMN
     moved = X[:, column["read_bytes"]] + X[:, column["written_bytes"]]
-    steps = X[:, column["element_steps"]] + X[:, column["activation_steps"]] * X[:, column["elements_out"]]
-    sums = np.stack([np.ones(len(X)), X[:, column["macs"]], steps, moved, X[:, column["weight_bytes"]]], axis=1)
+    sums = np.stack([np.ones(len(X)), X[:, column["macs"]], steps(X), moved, X[:, column["weight_bytes"]]], axis=1)
     family = X[:, FAMILY_COLUMNS]
     return np.asarray((family[:, :, None] * sums[:, None, :]).reshape(len(X), len(TOTALS) - 1))

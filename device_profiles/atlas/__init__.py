@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from zlib import crc32
 
 import numpy as np
 
@@ -55,11 +56,14 @@ def rounds(count: int, rng: np.random.Generator) -> list[tuple[str, Network]]:
 
 
 def networks(rng: np.random.Generator) -> Iterator[tuple[str, Network]]:
-    """Endlessly: one network of each family in turn, then those in eight bits, each with a name of its own."""
-    number, (others,) = 0, rng.spawn(1)
+    """Endlessly: one network of each family in turn, then those in eight bits, each with a name of its own.
+
+    Every family draws for itself, so that one that changes or is added leaves the others as they were.
+    """
+    seed, number = int(rng.integers(2**63)), 0
+    names = [*FAMILIES, *(f"int8_{family}" for family in QUANTISED)]
+    draws = {name: np.random.default_rng((seed, crc32(name.encode()))) for name in names}
     while True:
-        for family in FAMILIES:
-            yield f"{family}/{number}", network(family, rng)
-        for family in QUANTISED:
-            yield f"int8_{family}/{number}", quantised(network(family, others))
+        for name, own in draws.items():
+            yield f"{name}/{number}", network(name, own) if name in FAMILIES else quantised(network(name.removeprefix("int8_"), own))
         number += 1

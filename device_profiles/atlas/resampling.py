@@ -15,9 +15,13 @@ def decoder(s: Sketch, x: str, d: Draw) -> str:
     for channels in d.widths(d.pick(2, 3), 8, 40):
         seen.append(x)
         x = s.conv_act(x, channels, 3, act, 2)
-    for other in reversed(seen):
-        how = d.pick("nearest", "linear", "cubic", "transposed", "shuffled")
-        x = s.conv_act(s.concat([_larger(s, x, how, d), other]), s.shape(other)[1], 3, act)
+    ways = list[str]()
+    for other in reversed(seen):  # two ways each, and none again before all were: few networks shall hold them all
+        larger = []
+        for _ in range(2):
+            ways = ways or ["nearest", "linear", "cubic", "transposed", "shuffled"]
+            larger.append(_larger(s, x, ways.pop(d.whole(0, len(ways) - 1)), d))
+        x = s.conv_act(s.concat([*larger, other]), s.shape(other)[1], 3, act)
     return x
 
 

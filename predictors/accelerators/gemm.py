@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from device_profiles.operators import Operator
 from predictors.features import COLUMN, feature_matrix
+from predictors.kinds import activation_of, element_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,8 @@ def as_gemms(op: Operator) -> list[Gemm]:
 
 def vector_steps(op: Operator) -> int:
     """Element steps of what an operator does beside matrix products, and of a fused activation."""
-    row = feature_matrix([op])[0]
-    fused = row[COLUMN["activation_steps"]] * row[COLUMN["elements_out"]]
-    return math.ceil(float(row[COLUMN["element_steps"]] + fused))
+    fused = element_work(activation_of(op)) * sum(t.size for t in op.outputs)
+    return math.ceil(float(feature_matrix([op])[0][COLUMN["element_steps"]]) + fused)
 
 
 def moved_elements(op: Operator) -> tuple[int, int, int]:
