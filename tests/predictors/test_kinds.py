@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from device_profiles.operators import Operator
-from predictors.kinds import FAMILIES, KINDS_BY_FAMILY, element_work, kind_code, kind_family, short_kind
+from predictors.kinds import FAMILIES, KINDS_BY_FAMILY, element_work, fused_work, kind_code, kind_family, short_kind
 
 
 def test_every_kind_is_listed_once() -> None:
@@ -28,3 +28,10 @@ def test_unknown_kinds_are_other() -> None:
 
 def test_functions_cost_more_than_comparisons() -> None:
     assert 0 == element_work("") < element_work("Relu") < element_work("Div") < element_work("Sigmoid")
+
+
+def test_activations_inside_a_kernel_are_told_apart_and_a_bound_is_nearly_free() -> None:
+    costs = [fused_work(kind) for kind in ("", "Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid")]
+    assert costs == sorted(set(costs))
+    assert fused_work("Relu") < 0.2 * fused_work("Clip")
+    assert element_work("Relu") == element_work("HardSwish")  # alone both wait for memory

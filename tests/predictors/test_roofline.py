@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device_profiles.operators import Operator
 from predictors.features import COLUMN, feature_matrix
 from predictors.kinds import FAMILIES
 from predictors.roofline import TERMS, Roofline
@@ -23,6 +24,25 @@ def test_finds_the_law_of_the_device(lab: SimpleNamespace) -> None:
     others = lab.some_operators(100, seed=1)
     errors = model.predict(feature_matrix(others)) / np.array([lab.true_ms(op) for op in others]) - 1
     assert np.abs(errors).mean() < 0.05
+
+
+def test_a_pass_over_the_results_is_learned_from_convolutions_that_have_one(lab: SimpleNamespace) -> None:
+    """Kernels as lean as pointwise ones spend much of their time in it."""
+
+    def fused(activation: str, channels: int, size: int) -> Operator:
+        plain = lab.conv(channels, 2 * channels, size)
+        return Operator("FusedConv", plain.inputs, plain.outputs, (("activation", activation), ("kernel_shape", (1, 1))))
+
+    def true_ms(op: Operator) -> float:
+        passed = 2.5e-7 * op.outputs[0].size if dict(op.attributes)["activation"] == "HardSwish" else 0.0
+        return lab.true_ms(op) + passed
+
+    sizes = [(8, 14), (16, 28), (24, 56), (32, 112), (64, 28), (96, 14)]
+    known = [fused(name, *size) for name in ("Relu", "HardSwish") for size in sizes]
+    model = Roofline().fit(feature_matrix(known), [true_ms(op) for op in known])
+    unseen = [fused(name, 48, 40) for name in ("Relu", "HardSwish")]
+    relu, swish = model.predict(feature_matrix(unseen))
+    assert swish / relu == pytest.approx(true_ms(unseen[1]) / true_ms(unseen[0]), rel=0.1)
 
 
 def test_families_without_data_take_the_common_rates(lab: SimpleNamespace) -> None:

@@ -49,3 +49,19 @@ def test_networks_go_round_the_families():
     assert {name.partition("/")[0] for name in names[: len(names) // 2]} == {*FAMILIES, *(f"int8_{name}" for name in atlas.QUANTISED)}
     again = atlas.networks(np.random.default_rng(0))
     assert [next(again) for _ in names] == drawn
+
+
+def test_a_family_that_goes_leaves_the_others_as_they_were(monkeypatch):
+    before = dict(atlas.rounds(2, np.random.default_rng(0)))
+    monkeypatch.setattr(atlas, "FAMILIES", {name: family for name, family in atlas.FAMILIES.items() if name != "vgg"})
+    after = dict(atlas.rounds(2, np.random.default_rng(0)))
+    assert before.keys() - after.keys() == {"vgg/0", "vgg/1"}
+    assert all(before[name].nodes == network.nodes for name, network in after.items())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_decoders_hold_every_way_to_enlarge(seed):
+    drawn = [network for name, network in atlas.rounds(4, np.random.default_rng(seed)) if name.startswith("decoder/")]
+    operators = [node.operator for network in drawn for node in network.nodes]
+    ways = {(op.kind, op.attribute("mode")) for op in operators if op.kind in ("Resize", "ConvTranspose", "DepthToSpace")}
+    assert ways == {("Resize", "nearest"), ("Resize", "linear"), ("Resize", "cubic"), ("ConvTranspose", None), ("DepthToSpace", "CRD")}
