@@ -32,6 +32,9 @@ TERMS = ("kernel_ms", "operators", "weight_mb", "image_mb", "activation_mb")
 #: Kernels that slide windows over images: what they read and write is `image_mb`, all other activations are `activation_mb`.
 _WINDOWS = frozenset({"conv", "deconv", "pool", "global_pool"})
 
+#: Weights beyond this come from memory whenever they are timed, in a network or alone: they count no further.
+_CACHED_MB = 8.0
+
 #: Relative error of the sum of operators that the fit expects of one network; against it the pull towards the plain sum is weighed.
 _NOISE = 0.03
 
@@ -54,12 +57,13 @@ def head_terms(operators: Sequence[Operator], times_ms: npt.ArrayLike) -> Matrix
     terms = np.zeros((len(operators), len(TERMS)))
     terms[:, 0], terms[:, 1] = times_ms, 1.0
     for row, op in zip(terms, operators, strict=True):
-        weights = op.weight_bytes
+        group = kind_family(short_kind(op))
         # A gather touches as much of its table as it writes.
-        row[2] = (min(weights, op.written_bytes) if op.base_kind.startswith("Gather") else weights) / 1e6
-        row[3 if op.kind.startswith("nchwc.") or kind_family(short_kind(op)) in _WINDOWS else 4] = (
-            op.read_bytes - weights + op.written_bytes
-        ) / 1e6
+        weights = (min(op.weight_bytes, op.written_bytes) if op.base_kind.startswith("Gather") else op.weight_bytes) / 1e6
+        row[2] = min(weights, _CACHED_MB)
+        if group != "reshape":  # a view touches nothing
+            moved = (op.read_bytes - op.weight_bytes + op.written_bytes) / 1e6
+            row[3 if op.kind.startswith("nchwc.") or group in _WINDOWS else 4] = moved
     return terms
 
 

@@ -63,7 +63,7 @@ _WORK = {
 
 #: Relative work per element of an activation that is applied to the results of another kernel: a `Relu` is a bound that the kernel keeps
 #: anyway, every other one is a pass of its own over the results, which mostly waits for them.
-_FUSED_WORK = {"Relu": 0.1, "Clip": 1.0, "LeakyRelu": 1.2, "HardSigmoid": 1.3, "HardSwish": 1.5}
+_FUSED_WORK = {"Relu": 0.0, "Clip": 1.0, "LeakyRelu": 1.2, "HardSigmoid": 1.3, "HardSwish": 1.5}
 
 
 def short_kind(op: Operator) -> str:

@@ -23,12 +23,12 @@ from device_profiles.operators import Network
 FAMILIES: dict[str, Callable[[Sketch, str, Draw], str]] = {
     family.__name__: family
     for family in (
-        convolutional.vgg, convolutional.resnet, convolutional.bottleneck, convolutional.densenet, convolutional.inception,
-        convolutional.squeezenet, convolutional.cross_stage, convolutional.multi_resolution, mobile.separable, mobile.inverted,
-        mobile.fused_inverted, mobile.shuffle, mobile.ghost, mobile.partial, mobile.large_kernel, tokens.transformer, tokens.windows,
-        tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
-        resampling.decoder, resampling.cosine_attention, resampling.padded_windows,
-        uneven.mixed_kernels, uneven.talking_heads, uneven.placed_positions,
+        convolutional.vgg, convolutional.classic, convolutional.resnet, convolutional.bottleneck, convolutional.densenet,
+        convolutional.inception, convolutional.squeezenet, convolutional.cross_stage, convolutional.multi_resolution, mobile.separable,
+        mobile.inverted, mobile.fused_inverted, mobile.shuffle, mobile.ghost, mobile.partial, mobile.large_kernel, tokens.transformer,
+        tokens.windows, tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
+        resampling.decoder, resampling.cosine_attention, resampling.padded_windows, uneven.mixed_kernels, uneven.talking_heads,
+        uneven.unfolded, uneven.placed_positions,
     )
 }  # fmt: skip
 

@@ -16,6 +16,22 @@ def vgg(s: Sketch, x: str, d: Draw) -> str:
     return x
 
 
+def classic(s: Sketch, x: str, d: Draw) -> str:
+    """Large first kernels, norms between channels, hidden layers behind all pixels (Krizhevsky et al., NIPS 2012; VGG, ICLR 2015)."""
+    x = s.conv_act(x, d.round(16, 64), d.pick(7, 11), "relu", d.pick(2, 4))
+    for channels in d.widths(d.pick(2, 3), 24, 96):
+        x = s.op("LRN", (x,), s.shape(x), size=5, alpha=1e-4, beta=0.75, bias=1.0)
+        x = s.pool(x, "MaxPool", 3, 2)
+        for _ in range(d.whole(1, 2)):
+            x = s.conv_act(x, channels, d.pick(3, 5), "relu", 1, d.pick(1, 1, 2))
+    while s.shape(x)[2] > 7:
+        x = s.pool(x, "MaxPool", 3, 2)
+    x = s.flatten(s.name_of("Flatten"), x)
+    for _ in range(d.whole(1, 2)):
+        x = s.act(s.linear(x, d.round(128, 1024)), "relu")
+    return x
+
+
 def resnet(s: Sketch, x: str, d: Draw) -> str:
     """Residual blocks of two convolutions (He et al., CVPR 2016)."""
     act = d.pick("relu", "relu", "silu", "leaky")
@@ -31,9 +47,9 @@ def resnet(s: Sketch, x: str, d: Draw) -> str:
 def bottleneck(s: Sketch, x: str, d: Draw) -> str:
     """Bottlenecks, their middle in groups, with or without squeeze-excite (ResNeXt, Xie, CVPR 2017; RegNet, Radosavovic, CVPR 2020)."""
     act, excite, ratio = d.pick("relu", "relu", "silu"), d.pick(0, 0, 1), d.pick(1, 2, 4)
-    x, group = stem(s, x, d, act), d.pick(0, 8, 16, 24, 32)
+    x, group, parts = stem(s, x, d, act), d.pick(0, 8, 16, 24, 32), d.pick(1, 2, 4)
     for stage, middle in enumerate(d.widths(4, 24, 64)):
-        width = group or middle
+        width = group or middle // parts
         middle = max(1, round(middle / width)) * width
         for block in range(d.whole(1, 3)):
             stride = 2 if stage and not block else 1

@@ -201,10 +201,10 @@ class Sketch(NetworkBuilder):
         return f"{name}.out"
 
     def classify(self, x: str, classes: int) -> Network:
-        """The mean of an image or of tokens, a linear layer, and the network is done."""
+        """The mean of an image or of tokens (features `(1, n)` are taken as they are), a linear layer, and the network is done."""
         if len(self.shape(x)) == 4:
             x = self.flatten(self.name_of("Flatten"), self.mean(x))
-        else:
+        elif len(self.shape(x)) == 3:
             axes = integers(1)
             x = self.op("ReduceMean", (x,), (1, self.shape(x)[-1]), axes, keepdims=0)
         return self.build(self.linear(x, classes))

@@ -68,6 +68,27 @@ def _factored(s: Sketch, x: str, heads: int) -> str:
     return s.linear(s.reshape(s.transpose(y, 0, 2, 1, 3), 1, n, features), features)
 
 
+def unfolded(s: Sketch, x: str, d: Draw) -> str:
+    """Patches that overlap, gathered by rows and then by columns, as features of tokens (T2T-ViT, ICCV 2021; TNT, NeurIPS 2021)."""
+    x = s.convolve(x, d.round(4, 16), d.pick(3, 7), d.pick(2, 4))
+    for _ in range(d.whole(1, 2)):
+        x = _patches(s, x, *d.pick((3, 2), (4, 4), (7, 4)))
+        height, wide = s.shape(x)[2:]
+        x = s.linear(s.tokens(x), d.pick(48, 64, 96))
+        x = s.join("Add", x, mlp(s, s.layer_norm(x), d.pick(1, 2, 4), "gelu"))
+        x = s.image(x, height, wide)
+    return s.layer_norm(s.tokens(x))
+
+
+def _patches(s: Sketch, x: str, kernel: int, stride: int) -> str:
+    _, channels, height, wide = s.shape(x)
+    rows, columns = (height - kernel) // stride + 1, (wide - kernel) // stride + 1
+    y = s.op("Gather", (x,), (1, channels, kernel, rows, wide), Tensor((kernel, rows), "int64", constant=True), axis=2)
+    shape = (1, channels, kernel, rows, kernel, columns)
+    y = s.op("Gather", (y,), shape, Tensor((kernel, columns), "int64", constant=True), axis=4)
+    return s.reshape(s.transpose(y, 0, 1, 2, 4, 3, 5), 1, channels * kernel * kernel, rows, columns)
+
+
 def placed_positions(s: Sketch, x: str, d: Draw) -> str:
     """Attention to which relative positions are added in a part of the scores, written back by index (MViTv2, CVPR 2022)."""
     heads, width = d.pick(1, 2, 4), d.pick(16, 32)

@@ -71,7 +71,7 @@ def test_fused_activation_and_residual_are_seen(lab: SimpleNamespace) -> None:
     residual = Operator(plain.kind, (*plain.inputs, plain.outputs[0]), plain.outputs, plain.attributes)
     sigmoid = Operator(plain.kind, plain.inputs, plain.outputs, (("activation", "Sigmoid"), ("kernel_shape", (1, 1))))
     assert (feature(plain, "residual"), feature(residual, "residual")) == (0, 1)
-    assert 0 < feature(plain, "activation_steps") < feature(sigmoid, "activation_steps")
+    assert feature(plain, "activation_steps") == 0 < feature(sigmoid, "activation_steps")  # a Relu is a bound that the kernel keeps anyway
 
 
 def test_channels_last_is_read_from_the_kind(lab: SimpleNamespace) -> None:

@@ -64,6 +64,15 @@ def test_the_terms_of_an_operator_are_its_time_itself_its_weights_and_what_it_mo
     assert head_terms([conv, conv], [0.5, 0.25]) == pytest.approx(np.array([[0.5, 1, weights, moved, 0], [0.25, 1, weights, moved, 0]]))
 
 
+def test_weights_that_no_cache_holds_count_no_further_and_views_count_nothing(lab: SimpleNamespace) -> None:
+    x = Tensor((1, 16, 8, 8))
+    view = Operator("Reshape", (x, Tensor((2,), "int64", True, (1, 1024))), (Tensor((1, 1024)),))
+    small, large, larger, seen = head_terms([lab.gemm(1, 512, 1000), lab.gemm(1, 4096, 1000), lab.gemm(1, 25088, 4096), view], [0.1] * 4)
+    assert small[2] == pytest.approx(4 * 513 * 1000 / 1e6)
+    assert large[2] == larger[2] < 4 * 4096 * 1000 / 1e6
+    assert seen[3:].tolist() == [0.0, 0.0]
+
+
 def test_what_windows_over_images_move_counts_apart() -> None:
     x = Tensor((1, 16, 8, 8))
     pool = Operator("MaxPool", (x,), (x,), (("kernel_shape", (1, 1)),))

@@ -30,8 +30,8 @@ def test_functions_cost_more_than_comparisons() -> None:
     assert 0 == element_work("") < element_work("Relu") < element_work("Div") < element_work("Sigmoid")
 
 
-def test_activations_inside_a_kernel_are_told_apart_and_a_bound_is_nearly_free() -> None:
-    costs = [fused_work(kind) for kind in ("", "Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid")]
+def test_activations_inside_a_kernel_are_told_apart_and_a_bound_is_free() -> None:
+    costs = [fused_work(kind) for kind in ("Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid")]
     assert costs == sorted(set(costs))
-    assert fused_work("Relu") < 0.2 * fused_work("Clip")
+    assert fused_work("") == fused_work("Relu") == 0
     assert element_work("Relu") == element_work("HardSwish")  # alone both wait for memory
