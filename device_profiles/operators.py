@@ -209,6 +209,8 @@ def _macs(op: Operator) -> int:
         return out.size * (first.shape[-2] if op.attribute("transA", 0) and len(first.shape) > 1 else first.shape[-1])
     if kind in ("QLinearMatMul", "QGemm"):
         return out.size * first.shape[-1]
+    if kind in ("LSTM", "GRU", "RNN") and len(op.inputs) > 2 and op.inputs[2] is not None and len(first.shape) == 3:
+        return math.prod(first.shape[:2]) * (second.size + op.inputs[2].size)  # every weight once per step and sequence
     return _einsum_macs(op) if kind == "Einsum" else 0
 
 

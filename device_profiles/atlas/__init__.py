@@ -28,7 +28,7 @@ FAMILIES: dict[str, Callable[[Sketch, str, Draw], str]] = {
         mobile.inverted, mobile.fused_inverted, mobile.shuffle, mobile.ghost, mobile.partial, mobile.large_kernel, tokens.transformer,
         tokens.windows, tokens.pyramid, tokens.mixer, tokens.channels_last, tokens.pooling, tokens.hybrid, tokens.linear_attention,
         resampling.decoder, resampling.cosine_attention, resampling.padded_windows, uneven.mixed_kernels, uneven.talking_heads,
-        uneven.unfolded, uneven.placed_positions,
+        uneven.unfolded, uneven.recurrent, uneven.placed_positions,
     )
 }  # fmt: skip
 

@@ -10,7 +10,9 @@ from device_profiles.operators import Tensor
 
 def decoder(s: Sketch, x: str, d: Draw) -> str:
     """An image made small and large again, with what was seen on the way down beside it (U-Net, Ronneberger et al., MICCAI 2015; FPN)."""
-    act = d.pick("relu", "silu", "leaky", "gelu")
+    act, side = d.pick("relu", "silu", "leaky", "gelu"), s.shape(x)[2]
+    if d.pick(0, 1):  # as networks do that see an image in two sizes
+        x = s.resize(x, [16 * d.whole(side * 3 // 64, side * 5 // 64)] * 2, d.pick("linear", "cubic"))
     x, seen = s.conv_act(x, d.round(4, 20), 3, act, 2), list[str]()
     for channels in d.widths(d.pick(2, 3), 8, 40):
         seen.append(x)

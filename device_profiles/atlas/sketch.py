@@ -188,10 +188,16 @@ class Sketch(NetworkBuilder):
 
     def upsample(self, x: str, factor: int, mode: str = "nearest") -> str:
         """An image enlarged: `nearest` makes of every pixel a square of equal ones, `linear` and `cubic` go over smoothly."""
-        _, channels, height, width = self.shape(x)
-        shape = (1, channels, height * factor, width * factor)
+        return self.resize(x, [factor * side for side in self.shape(x)[2:]], mode)
+
+    def resize(self, x: str, sides: Sequence[int], mode: str) -> str:
+        """An image of another height and width."""
+        shape = (*self.shape(x)[:2], *sides)
+        # The runtime rounds down what a factor gives: half a pixel more keeps it from losing one.
+        pairs = zip(sides, self.shape(x)[2:], strict=True)
+        factors = [new / old if new % old == 0 else (new + 0.5) / old for new, old in pairs]
         # The second input, regions of interest, is left out; the node names it "" and the operator holds None.
-        name, tensor = self.name_of("Resize"), Tensor((4,), constant=True, values=(1.0, 1.0, float(factor), float(factor)))
+        name, tensor = self.name_of("Resize"), Tensor((4,), constant=True, values=(1.0, 1.0, *factors))
         modes: tuple[tuple[str, AttributeValue], ...] = (("coordinate_transformation_mode", "half_pixel"), ("mode", mode))
         if mode == "nearest":
             modes = (("coordinate_transformation_mode", "asymmetric"), ("mode", "nearest"), ("nearest_mode", "floor"))

@@ -89,6 +89,32 @@ def _patches(s: Sketch, x: str, kernel: int, stride: int) -> str:
     return s.reshape(s.transpose(y, 0, 1, 2, 4, 3, 5), 1, channels * kernel * kernel, rows, columns)
 
 
+def recurrent(s: Sketch, x: str, d: Draw) -> str:
+    """Rows and columns read in both directions, one step after another (Sequencer, NeurIPS 2022)."""
+    features, kind = d.pick(32, 48, 64, 96), d.pick("LSTM", "LSTM", "GRU")
+    x = s.convolve(x, features, 7, d.pick(6, 8, 14))
+    height, wide = s.shape(x)[2:]
+    x = s.tokens(x)
+    for _ in range(d.whole(1, 3)):
+        hidden, y = features // d.pick(1, 2, 4), s.reshape(s.layer_norm(x), height, wide, features)
+        down = _read(s, y, hidden, kind)
+        across = s.transpose(_read(s, s.transpose(y, 1, 0, 2), hidden, kind), 1, 0, 2)
+        y = s.linear(s.reshape(s.concat([down, across], axis=2), 1, height * wide, 4 * hidden), features)
+        x = s.join("Add", x, y)
+        x = s.join("Add", x, mlp(s, s.layer_norm(x), 3, "gelu"))
+    return s.layer_norm(x)
+
+
+def _read(s: Sketch, x: str, hidden: int, kind: str) -> str:
+    """`(steps, sequences, features)` read in both directions, `(steps, sequences, 2 * hidden)`."""
+    steps, sequences, features = s.shape(x)
+    gates = hidden * {"LSTM": 4, "GRU": 3}[kind]
+    weights = [Tensor(shape, constant=True) for shape in ((2, gates, features), (2, gates, hidden), (2, 2 * gates))]
+    more: dict[str, int] = {"linear_before_reset": 1} if kind == "GRU" else {}
+    y = s.op(kind, (x,), (steps, 2, sequences, hidden), *weights, direction="bidirectional", hidden_size=hidden, **more)
+    return s.reshape(s.transpose(y, 0, 2, 1, 3), steps, sequences, 2 * hidden)
+
+
 def placed_positions(s: Sketch, x: str, d: Draw) -> str:
     """Attention to which relative positions are added in a part of the scores, written back by index (MViTv2, CVPR 2022)."""
     heads, width = d.pick(1, 2, 4), d.pick(16, 32)

@@ -66,6 +66,9 @@ def test_macs_of_hand_computed_cases() -> None:
     assert Operator("MatMul", (Tensor((2, 3, 5, 7)), Tensor((2, 3, 7, 11))), (Tensor((2, 3, 5, 11)),)).macs == 2 * 3 * 5 * 7 * 11
     transposed = Operator("ConvTranspose", (Tensor((1, 8, 4, 4)), Tensor((8, 3, 2, 2), constant=True)), (Tensor((1, 3, 8, 8)),))
     assert transposed.macs == 8 * 16 * 3 * 4
+    weights = (Tensor((2, 4 * 5, 3), constant=True), Tensor((2, 4 * 5, 5), constant=True))  # two directions of four gates, 3 -> 5
+    recurrent = Operator("LSTM", (Tensor((7, 6, 3)), *weights), (Tensor((7, 2, 6, 5)),))
+    assert recurrent.macs == 7 * 6 * 2 * 4 * 5 * (3 + 5)
     assert Operator("Add", (a, a), (a,)).macs == 0
 
 
