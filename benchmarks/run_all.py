@@ -9,6 +9,7 @@ benchmark that fails is named at the end; the others run all the same.
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,13 @@ HOURS = {
     "ordered_dropout.py": "", "strategies.py": "--epochs 16 --truth 16", "nn_degree.py": "--work WORK/nn_degree.json",
     "weight_sharing.py": "--jobs 2 --work WORK/weight_sharing", "whole_loop.py": "--work WORK/whole_loop",
 }  # fmt: skip
+#: The command of the same environment.
+HWNAS = str(Path(sys.executable).with_name("hwnas"))
+
+
+def _filled(word: str, paths: dict[str, Path]) -> str:
+    first, _, rest = word.partition("/")
+    return str(paths[first] / rest) if first in paths else word
 
 
 def main() -> None:
@@ -39,13 +47,12 @@ def main() -> None:
     paths = {"PROFILE": profile, "DEVICE": device, "ZOO": options.work / "zoo", "WORK": options.work}
     failed = []
     for name, arguments in {**MINUTES, **(HOURS if options.studies else {})}.items():
-        for word, path in paths.items():
-            arguments = arguments.replace(word, str(path))
-        print(f"== {name} {arguments}", flush=True)
-        if subprocess.run([sys.executable, str(Path(__file__).with_name(name)), *arguments.split()]).returncode:
+        command = [sys.executable, str(Path(__file__).with_name(name)), *(_filled(word, paths) for word in arguments.split())]
+        print(f"== {shlex.join(command[1:])}", flush=True)
+        if subprocess.run(command).returncode:
             failed.append(name)
-        if name == "library.py" and profile.exists():
-            subprocess.run([Path(sys.executable).with_name("hwnas"), "fit", str(profile), "--out", str(device)], check=True)
+        if name == "library.py" and subprocess.run([HWNAS, "fit", str(profile), "--out", str(device)]).returncode:
+            failed.append("hwnas fit")
     sys.exit(f"failed: {', '.join(failed)}" if failed else None)
 
 

@@ -62,7 +62,8 @@ _WORK = {
 }  # fmt: skip
 
 #: Relative work per element of an activation that is applied to the results of another kernel: a `Relu` is a bound that the kernel keeps
-#: anyway, every other one is a pass of its own over the results, which mostly waits for them.
+#: anyway, every other one is a pass of its own over the results. The ratios are those of onnxruntime's blocked convolutions on a Xeon (0.17
+#: to 0.35 ns per result); `HardSigmoid` was too rare there to tell, and is put between its neighbours.
 _FUSED_WORK = {"Relu": 0.0, "Clip": 1.0, "LeakyRelu": 1.2, "HardSigmoid": 1.3, "HardSwish": 1.5}
 
 

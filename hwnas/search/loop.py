@@ -80,15 +80,7 @@ def search(
     limits = checked(evaluations, budget_s)
     problem, spec = _prepare(space, given, constraints, algorithm, limits, seed, options or {}, seen_from(folder, extra))
     with make_workers(problem.objectives, workers, timeout_s, ray) as pool, _locked(folder):
-        there = Run.exists(folder)
-        if there and not resume:
-            raise InputError(f"{folder} holds a run already: pass --resume to go on with it, or choose another --out")
-        if there:
-            run = Run.open(folder)
-            spec["seed"] = check_same(run, spec)
-        else:
-            spec["seed"] = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-            run = Run.create(folder, spec, problem.objectives)
+        run = _opened(folder, problem, spec, resume)
         budget = Budget(*limits, before_s=float(run.spec.get("spent_s") or 0.0))
         optimiser = make(spec["algorithm"], problem, spec["seed"], spec["options"])
         with Writer(run.database) as writer:
@@ -98,6 +90,20 @@ def search(
             writer.set_spec(stopped=stopped, spent_s=budget.spent_s)
     loop.verdict()
     return run
+
+
+def _opened(folder: Path, problem: Problem, spec: dict[str, Any], resume: bool) -> Run:
+    """The run of a folder, when it is the one asked for, or a new one; `spec` gets the seed that is recorded, or drawn."""
+    there = Run.exists(folder)
+    if there and not resume:
+        raise InputError(f"{folder} holds a run already: pass --resume to go on with it, or choose another --out")
+    if there:
+        run = Run.open(folder)
+        spec["seed"] = check_same(run, spec)
+        return run
+    if spec["seed"] is None:
+        spec["seed"] = int.from_bytes(os.urandom(4), "big")
+    return Run.create(folder, spec, problem.objectives)
 
 
 @contextmanager
@@ -262,6 +268,8 @@ class _Loop:
         counts = self.tracker.counts
         if counts["ok"] > 0:
             return
+        if not self.rows and self.budget.time_is_up:
+            raise InputError(f"{self.budget.seconds:g} s were over before the first evaluation: give it more time and resume")
         if not self.rows:
             raise InputError(f"{type(self.optimiser).__name__} proposed no architecture at all")
         texts = []

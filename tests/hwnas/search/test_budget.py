@@ -68,6 +68,12 @@ def test_what_is_spent_first_ends_a_search(tmp_path):
     assert go(tmp_path / "short", evaluations=10_000, budget_s=0.1).spec["stopped"].startswith("budget: 0.1 s, ")
 
 
+def test_a_time_too_short_for_one_evaluation_is_said_and_can_be_resumed(tmp_path):
+    with pytest.raises(InputError, match="1e-09 s were over before the first evaluation: give it more time and resume"):
+        go(tmp_path, budget_s=1e-9)
+    assert len(toy.table(go(tmp_path, evaluations=5, resume=True))) == 5
+
+
 def test_a_killed_search_knows_what_it_has_spent(tmp_path):
     def dying(archs):
         time.sleep(0.6)
