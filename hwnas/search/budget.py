@@ -67,4 +67,8 @@ def unfinished(spec: Mapping[str, Any], done: int) -> str:
     limit, number = limits(spec), spec.get("evaluations")
     if spec.get("stopped") or not limit or (isinstance(number, int) and done >= number):
         return ""
-    return f"{done:,} of {limit}" if isinstance(number, int) and spec.get("budget_s") is None else f"{done:,} evaluated of at most {limit}"
+    return (
+        f"{done:,} of {limit}"
+        if isinstance(number, int) and spec.get("budget_s") is None
+        else f"{done:,} evaluations within a limit of {limit}"
+    )

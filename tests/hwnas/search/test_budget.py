@@ -108,6 +108,6 @@ def test_limits_in_words():
     assert limits({"evaluations": 10, "budget_s": 600.0}) == "10 evaluations or 10 min"
     assert limits({}) == ""
     assert unfinished({"evaluations": 200, "stopped": None}, 30) == "30 of 200 evaluations"
-    assert unfinished({"evaluations": None, "budget_s": 600.0}, 1) == "1 evaluated of at most 10 min"
+    assert unfinished({"evaluations": None, "budget_s": 600.0}, 1) == "1 evaluations within a limit of 10 min"
     assert unfinished({"evaluations": 200, "stopped": "budget: 200 evaluations"}, 200) == ""
     assert unfinished({"evaluations": 20}, 20) == ""
