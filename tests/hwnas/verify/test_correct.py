@@ -68,6 +68,16 @@ def test_a_device_that_is_not_what_it_was_is_learned_from_the_later_networks_alo
     assert corrected.origin_["profile"]["networks"] == len(measured.networks())
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_networks_that_are_all_slower_by_a_third_are_enough(walk: Any, count: int) -> None:
+    device, profile = predictors.load(walk.device), DeviceProfile.read(walk.profile)
+    measured, executed = later(device, walk, 1.3)
+    few = replace(measured, lines=measured.lines[:count])
+    corrected = Correction(device, profile).fit(few, executed)
+    ratios = [corrected.predict(net).latency_ms.value / device.predict(net).latency_ms.value for net in executed.values()]
+    assert 1.2 < min(ratios) <= max(ratios) < 1.4
+
+
 def test_a_later_measurement_takes_the_place_of_the_profiles_own(walk: Any) -> None:
     device, profile = predictors.load(walk.device), DeviceProfile.read(walk.profile)
     measured, executed = later(device, walk, 1.5)
