@@ -114,7 +114,7 @@ def _notes(a: Side, b: Side) -> list[str]:
 def _facts(a: Side, b: Side) -> list[tuple[str, str, str]]:
     """What the two are, row by row."""
     tables = [{"Device": s.data.device, **dict(s.data.facts), "Started": s.data.when} for s in (a, b)]
-    states = [verdict(side.data.verification, len(side.data.front))[1] for side in (a, b)]
+    states = [verdict(side.data.verification, len(side.data.front), side.data.recorded)[1] for side in (a, b)]
     names = list(dict.fromkeys([*tables[0], *tables[1]]))
     rows = [(name, tables[0].get(name, "–"), tables[1].get(name, "–")) for name in names]
     counts = [plural(len(side.data.front), "point") for side in (a, b)]

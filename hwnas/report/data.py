@@ -24,6 +24,7 @@ from hwnas.report.provenance import command_line, compact, device_name, facts, p
 from hwnas.report.verification import read_verification
 from hwnas.run import Run
 from hwnas.search.budget import unfinished
+from hwnas.search.tables import TableSpace
 from hwnas.spaces import MobileNetSpace
 
 #: More evaluated architectures than this are thinned out behind the front: the page has to stay small.
@@ -48,7 +49,8 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
     names = [o.name for o in objectives]
     describer, command = Describer(spec.get("space")), shlex.quote(str(run.path))
     missing: dict[str, Missing] = {}
-    verification = _verification(run, command, missing)
+    recorded = isinstance(spec.get("space"), Mapping) and spec["space"].get("kind") == TableSpace.name
+    verification = None if recorded else _verification(run, command, missing)
     files = sorted(run.path.glob("models/*.onnx"))
     models, found = links(files, page), _front(run, missing)
     partial = len(names) < len(found.names)
@@ -66,7 +68,7 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
     if not phases:
         missing["phases"] = Missing("This run has no ledger of time: nothing recorded how long its phases took.")
     audit = audited(run, missing)
-    if not models and front:
+    if not models and front and not recorded:
         missing["models"] = Missing("No model has been exported.", f"hwnas export {command} --pick knee")
     started = sorted(row.started for row in rows if row.started)
     return ReportData(
@@ -79,7 +81,7 @@ def collect(run: Run, page: Path, wanted: str | None = None) -> ReportData:
         baseline=baseline, references=references, search_course=_course(run), baseline_course=baseline_course,
         reference=compact(spec.get("hypervolume_reference")), verification=verification, phases=phases, provenance=provenance(spec),
         files=links([run.path / name for name in ("front.csv", "front.json", "verify.json", "run.sqlite")], page),
-        models=models, missing=missing, partial=partial,
+        models=models, missing=missing, partial=partial, recorded=recorded,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def markdown(data: ReportData) -> str:
     parts = [
         f"# What to deploy on {plain(data.device)}",
         _table(("", ""), facts, "ll"),
-        plain(verdict(data.verification, len(data.front))[1]),
+        plain(verdict(data.verification, len(data.front), data.recorded)[1]),
     ]
     parts += [f"- {plain(reason)}" for reason in (data.verification.reasons if data.verification else ())]
     if data.front:

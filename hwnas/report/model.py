@@ -163,7 +163,8 @@ class ReportData:
     """Everything on the page. `front` is sorted by `cost`, and `knee` is an index into it; `gain` and `cost` are the axes of the figure.
 
     `references` is the front of the hand-made networks of the space. `command` is the run's path as a shell takes it; `counts` has the
-    number of evaluations by status; `partial` says that objectives of other devices were left out.
+    number of evaluations by status; `partial` says that objectives of other devices were left out, `recorded` that all numbers come from a
+    table: there is nothing to time and no network to export.
     """
 
     name: str
@@ -192,6 +193,7 @@ class ReportData:
     models: Sequence[Link] = ()
     missing: Mapping[str, Missing] = field(default_factory=dict)
     partial: bool = False
+    recorded: bool = False
 
     @cached_property
     def test(self) -> Objective | None:

@@ -35,6 +35,6 @@ def render(data: ReportData, plotly_js: str | None = None) -> str:
     figures = {name: figure for name, figure in drawn.items() if figure is not None}
     return page(
         "page.html.j2", figures, scripted=bool(data.front), plotly_js=plotly_js,
-        data=data, sections=SECTIONS, verified=verified, verdict=verdict(data.verification, len(data.front)),
+        data=data, sections=SECTIONS, verified=verified, verdict=verdict(data.verification, len(data.front), data.recorded),
         scores=score_rows(data.verification) if data.verification else [], **context(data, picks),
     )  # fmt: skip

@@ -89,7 +89,10 @@ def device_name(spec: Mapping[str, Any]) -> str:
     several = several or list(spec.get("devices") or {})
     if several:
         return listed(several)
-    return _name(spec.get("device")) or "an unnamed device"
+    columns, space = spec.get("columns"), spec.get("space")
+    recorded = _name(columns.get("device")) if isinstance(columns, Mapping) else ""
+    table = _name(space.get("table")) if isinstance(space, Mapping) else ""
+    return _name(spec.get("device")) or recorded or (f"the device of {table}" if table else "an unnamed device")
 
 
 def facts(spec: Mapping[str, Any], size: int | None) -> list[tuple[str, str]]:

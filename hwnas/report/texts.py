@@ -171,7 +171,8 @@ def table_note(data: ReportData) -> str:
     seen = "The search saw validation images only; test images were used after it ended. " if data.test else ""
     chanced = any(point.chance is not None for point in data.front)
     chance = "“On the front” is the chance that no evaluated architecture beats the point, given all those intervals. " if chanced else ""
-    return f"{seen}Under each number stands its 90 % interval. {chance}Points are numbered as hwnas export --pick counts them."
+    counted = "" if data.recorded else "Points are numbered as hwnas export --pick counts them."
+    return f"{seen}Under each number stands its 90 % interval. {chance}{counted}".rstrip()
 
 
 def course_caption(search: Course | None, baseline: Course | None, reference: str) -> str:
@@ -203,6 +204,8 @@ def counts_note(data: ReportData) -> str:
 
 def origin_note(data: ReportData) -> str:
     """Which numbers are measured and which are predicted."""
+    if data.recorded:
+        return "All numbers are those of the table; a combination that it does not hold stands for the nearest row."
     if data.verification:
         return "Numbers called predicted come from the device's predictor; numbers called measured were timed on the device itself."
     return "Numbers called predicted come from the device's predictor; none of this front has been timed on the device yet."

@@ -71,8 +71,10 @@ def _violation(item: Mapping[str, Any]) -> str:
     return f"{item['constraint']}: {float(item['measured_ms']):.4g} ms measured, architecture {' '.join(map(str, item['architecture']))}"
 
 
-def verdict(verification: Verification | None, points: int) -> tuple[str, str]:
-    """The state (`pass`, `fail`, `open`) of a front of so many points, and what it means, in plain words."""
+def verdict(verification: Verification | None, points: int, recorded: bool = False) -> tuple[str, str]:
+    """The state (`pass`, `fail`, `open`) of a front of so many points, and what it means, in plain words; `recorded` as in ReportData."""
+    if recorded:
+        return "open", "All numbers on this page come from a recorded table: nothing was predicted, timed or trained for it."
     if verification is None:
         return "open", "Not verified yet: all costs on this page are predictions."
     front = [pair for pair in verification.pairs if pair.role == "front"]

@@ -50,6 +50,19 @@ def test_search_takes_a_table_and_resumes(table, tmp_path, monkeypatch):
     assert json.loads(out)["counts"]["ok"] == 15
 
 
+def test_the_report_of_a_table_promises_nothing_that_a_table_does_not_have(table, tmp_path, monkeypatch):
+    arguments = ("search", "--table", table, "--out", tmp_path / "run", "--seed", 1, "--evaluations", 10)
+    assert hwnas(*arguments, monkeypatch=monkeypatch)[0] == 0
+    for name in ("report.html", "report.md"):
+        code, _, err = hwnas("report", tmp_path / "run", "--out", tmp_path / name, monkeypatch=monkeypatch)
+        assert code == 0, err
+        page = (tmp_path / name).read_text()
+        assert "come from a recorded table" in page
+        assert "the device of table" in page
+        for absent in ("hwnas verify", "hwnas export", "predictions", "an unnamed device"):
+            assert absent not in page, (name, absent)
+
+
 def test_workers_and_a_time_limit_change_nothing(table, tmp_path, monkeypatch):
     arguments = ("search", "--table", table, "--algorithm", "nsga2", "--seed", 1, "--evaluations", 24, "--json")
     fronts = []
