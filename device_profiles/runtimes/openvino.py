@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,23 +20,28 @@ _NOT_RUN = frozenset({"Const", "Output"})
 class Session(base.Session):
     """A compiled model with one request that is used again and again."""
 
-    def __init__(self, compiled: Any, isolated: bool) -> None:
+    def __init__(self, compiled: Any, names: Sequence[str], isolated: bool) -> None:
+        # An input that a node hands on unchanged has the name of what that makes too, and any of them may come first: `names` are those
+        # of the model, and inputs are known by their places.
         self.request = compiled.create_infer_request()
-        self.inputs = base.feeds(
-            [(i.get_any_name(), tuple(i.get_shape()), np.dtype(i.get_element_type().to_dtype())) for i in compiled.inputs]
+        made = base.feeds(
+            [
+                (name, tuple(i.get_shape()), np.dtype(i.get_element_type().to_dtype()))
+                for name, i in zip(names, compiled.inputs, strict=True)
+            ]
         )
+        self.inputs = {index: made[name] for index, name in enumerate(names)}
         self.isolated, self.rng = isolated, np.random.default_rng(0)
-        places = [*compiled.inputs, *compiled.outputs] if isolated else []
-        self.places = [(port, Place(tuple(port.get_shape()), port.get_element_type().to_dtype())) for port in places]
+        ports = [*compiled.inputs, *compiled.outputs] if isolated else []
+        self.places = [(port, Place(tuple(port.get_shape()), port.get_element_type().to_dtype())) for port in ports]
         self.move()
 
     def move(self) -> None:
         """Gives the inputs and outputs of isolated operators a new place in memory, see `place`."""
-        for port, place in self.places:
+        for index, (port, place) in enumerate(self.places):
             array = place.move(self.rng)
-            name = port.get_any_name()
-            if name in self.inputs:
-                array[...] = self.inputs[name]
+            if index in self.inputs:
+                array[...] = self.inputs[index]
             self.request.set_tensor(port, ov.Tensor(array, shared_memory=True))
 
     def time(
@@ -77,12 +82,15 @@ class Runtime(base.Runtime):
         version = ov.get_version().partition("-")[0]
         return {"name": self.name, "version": version, "threads": self.threads, "provider": "CPU", "settings": self.settings}
 
-    def _compile(self, model: bytes) -> Any:
-        return self.core.compile_model(self.core.read_model(model), "CPU", self.settings)
+    def _compile(self, model: bytes) -> tuple[Any, list[str]]:
+        """The compiled model, and what its inputs are called in the file."""
+        read = self.core.read_model(model)
+        names = [given.get_any_name() for given in read.inputs]
+        return self.core.compile_model(read, "CPU", self.settings), names
 
     def executed(self, model: bytes) -> Executed:
         """The kernels of the compiled model, with the layers of the source that went into each and how their results lie in memory."""
-        nodes = self._compile(model).get_runtime_model().get_ordered_ops()
+        nodes = self._compile(model)[0].get_runtime_model().get_ordered_ops()
         number = {node.get_name(): index for index, node in enumerate(nodes)}
         kernels: list[dict[str, Any]] = []
         for node in nodes:
@@ -103,7 +111,7 @@ class Runtime(base.Runtime):
 
     def load(self, model: bytes, isolated: bool) -> Session:
         """A session ready to be timed; whatever is isolated is compiled as any model, and becomes the same kernels."""
-        return Session(self._compile(model), isolated)
+        return Session(*self._compile(model), isolated)
 
 
 def create(name: str, threads: int) -> Runtime:

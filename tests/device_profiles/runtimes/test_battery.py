@@ -121,6 +121,13 @@ def test_executed_graph_is_stable_and_keeps_the_work(process: RuntimeProcess) ->
             assert node.name.startswith(scopes) or any(value.startswith(scopes) for value in node.outputs)
 
 
+def test_inputs_keep_their_names_where_a_node_only_hands_them_on(process: RuntimeProcess) -> None:
+    """Otherwise other numbers go in than go into the reference, and its result is called wrong."""
+    net = NetworkBuilder("handed_on", {"last": Tensor((1, 8, 6, 6)), "first": Tensor((1, 8, 6, 6))})
+    model = onnx_io.network_model(net.build(net.add("sum", net.activation("again", "last", "Identity"), "first")))
+    assert len(process.run(process.load(model, isolated=False))) == 1
+
+
 def test_every_executed_operator_can_be_timed_alone_and_written_down(process: RuntimeProcess) -> None:
     for operator in executed(process, small()).operators:
         again = Operator.from_json(operator.to_json())

@@ -33,6 +33,16 @@ def test_less_precise_runtimes_are_given_more() -> None:
     assert wrong_result("torch-cuda-bf16", [RIGHT * 1.5], [RIGHT])
 
 
+def test_whole_numbers_on_the_edge_of_two_steps_may_be_rounded_to_either() -> None:
+    right = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    edge, two_steps, everywhere = right.copy(), right.copy(), right + np.uint8(1)
+    edge[3, 4] += 1
+    two_steps[3, 4] += 2
+    assert wrong_result("openvino", [edge], [right]) is None
+    assert wrong_result("openvino", [two_steps], [right])
+    assert wrong_result("openvino", [everywhere], [right])
+
+
 @pytest.mark.parametrize("output", [RIGHT.T, RIGHT[:2], np.where(RIGHT > 1, np.nan, RIGHT), np.where(RIGHT > 1, np.inf, RIGHT)])
 def test_other_shapes_and_numbers_that_are_none_are_wrong(output: np.ndarray) -> None:
     assert wrong_result("openvino", [output], [RIGHT])
